@@ -1,0 +1,326 @@
+// The interfaces around the engine, with what each guarantees. An adapter is a file that returns one of
+// these; all adapters of a kind pass one contract test.
+import type { RawBatch } from './batches.js';
+import type { Method, Verdict } from './method.js';
+
+// ---------------------------------------------------------------------------------------------- sources
+
+/** Next offset to read by partition. A partition that is missing starts at its first record. */
+export type Positions = ReadonlyMap<number, number>;
+
+export interface SourceOptions {
+  /** Where to start in each partition. */
+  positions: Positions;
+  /** Return at the log's present end (as it is when the source is opened) instead of following it. */
+  untilEnd: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Where records come from: the embedded log, a file, Kafka.
+ *
+ * Guarantee: within a partition records come in ascending offset order, each once, none left out, beginning
+ * at the asked position. Partitions come interleaved so that none runs ahead of the others by more than a
+ * few batches in event time where the source can choose.
+ */
+export interface Source {
+  /** How many partitions there are, as far as the source knows when it is opened (bare lines: --partitions). */
+  readonly partitionCount: number;
+  /** Whether it can be opened again at an older position (a pipe can't). */
+  readonly seekable: boolean;
+  /** Names what is read, for logs: `embedded log ./click-agg-data/log`, `clicks.ndjson`. */
+  readonly description: string;
+  /** A batch is the consumer's until the next one is asked for; then its arrays may be used again. */
+  read(options: SourceOptions): AsyncIterable<RawBatch>;
+  /** Next offset to be written by partition, as far as it is known now: for lag. */
+  ends(): Promise<Positions>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- commits
+
+/** A cell of the totals. `clicks` is absolute: writing a cell again changes nothing. */
+export interface Cell {
+  /** Start of the minute, epoch ms. */
+  minuteMs: number;
+  adId: string;
+  campaignId: string;
+  country: string;
+  deviceType: string;
+  clicks: number;
+}
+
+/**
+ * Changed cells as columns (a commit may hold a million). `dimension[i]` points into the `dimensions` list of
+ * the same commit: (ad_id, campaign_id, country, device_type), each combination once.
+ */
+export interface CellColumns {
+  count: number;
+  minuteMs: Float64Array;
+  dimension: Int32Array;
+  /** Absolute clicks; 0 deletes the cell. */
+  clicks: Int32Array;
+  /** 1: the store may hold an older value of this cell (overwrite it); 0: it was never written. */
+  rewrite: Uint8Array;
+  dimensions: readonly (readonly [adId: string, campaignId: string, country: string, deviceType: string])[];
+}
+
+/** How many records of one partition and one minute of event time got which verdict: a difference to be added. */
+export interface LedgerChange {
+  partition: number;
+  /** Start of the minute of event time, epoch ms; NO_EVENT_TIME for invalid records. */
+  minuteMs: number;
+  counts: Readonly<Record<Verdict, number>>;
+}
+
+/** The ledger's minute for records without a usable event time (all invalid ones). */
+export const NO_EVENT_TIME = -1;
+
+/** A record that is not billed and is kept for people to look at. */
+export interface DeadLetter {
+  partition: number;
+  offset: number;
+  verdict: 'invalid' | 'too_late' | 'bot';
+  /** For `invalid` one of INVALID_REASONS; else a sentence. */
+  reason: string;
+  /** Epoch ms, or undefined where unknown. */
+  eventTimeMs: number | undefined;
+  appendTimeMs: number | undefined;
+  clickId: string | undefined;
+  adId: string | undefined;
+  campaignId: string | undefined;
+  ipAddress: string | undefined;
+  key: Uint8Array | undefined;
+  /** The bytes as they came (cut to RECORD_BYTES_MAX); undefined for a bot click: its bytes are in the log and the lake. */
+  value: Uint8Array | undefined;
+  /** True length of the value in bytes. */
+  valueBytes: number | undefined;
+}
+
+/** Where a partition stands. */
+export interface PartitionPosition {
+  partition: number;
+  /** Next offset to count. */
+  position: number;
+  /** Greatest event time among countable records below `position`, epoch ms, or -Infinity. */
+  maxEventTimeMs: number;
+  /** Older offset from which memory is rebuilt: every record that memory still needs is at it or above. */
+  rewindOffset: number;
+  /** Greatest event time below `rewindOffset`, epoch ms, or -Infinity. */
+  rewindMaxEventTimeMs: number;
+}
+
+/** What memory can't rebuild from the records at and above the rewind offsets. */
+export interface Checkpoint {
+  /** Memory holds records of event time at or after this, epoch ms (-Infinity: all). */
+  floorMs: number;
+  /** Double-click periods that opened before the floor and reach past it: 4 words of the user:ad hash, opening time in ms. */
+  openPeriods: readonly { hash: readonly [number, number, number, number]; openedMs: number }[];
+}
+
+/** Everything of one commit. A store writes it in one transaction: all or nothing. */
+export interface Commit {
+  cells: CellColumns;
+  ledger: readonly LedgerChange[];
+  deadLetters: readonly DeadLetter[];
+  /** Bot clicks that a late click turned into double clicks: their dead letters are withdrawn. */
+  withdrawn: readonly { partition: number; offset: number }[];
+  positions: readonly PartitionPosition[];
+  /** Absent when it did not change since the last commit. */
+  checkpoint: Checkpoint | undefined;
+  /** All cells are written, those of minutes still open too (provisional). Else open minutes are only in memory. */
+  complete: boolean;
+}
+
+/** What the store knows when a run starts. */
+export interface StoredState {
+  positions: readonly PartitionPosition[];
+  checkpoint: Checkpoint | undefined;
+  /** Hash of the method that counted (`methodHash`); undefined in a new store. */
+  methodHash: string | undefined;
+  method: Method | undefined;
+  /** What was counted: a name and fingerprint of the log or file, as the source gave it. */
+  sourceIdentity: string | undefined;
+}
+
+// ----------------------------------------------------------------------------------------------- stores
+
+/** Filters and grouping of `query`. An empty filter list means all. */
+export interface TotalsQuery {
+  fromMs: number | undefined;
+  toMs: number | undefined;
+  adIds: readonly string[];
+  campaignIds: readonly string[];
+  countries: readonly string[];
+  deviceTypes: readonly string[];
+  /** Columns to group by, in order; empty: every cell as it is. */
+  groupBy: readonly GroupColumn[];
+  limit: number | undefined;
+  /** By clicks, greatest first, instead of by the columns. */
+  top: boolean;
+}
+export const GROUP_COLUMNS = [
+  'minute',
+  'hour',
+  'day',
+  'ad_id',
+  'campaign_id',
+  'country',
+  'device_type',
+] as const;
+export type GroupColumn = (typeof GROUP_COLUMNS)[number];
+
+/** A row of an answer: the asked columns (times as `2026-02-22T10:00:00Z`) and `clicks`. */
+export type TotalsRow = Record<string, string | number>;
+
+export type LedgerCounts = Record<'records' | Verdict, number>;
+
+/** Reading the store; while `run` lives, through its local server. */
+export interface StoreReader {
+  state(): Promise<StoredState>;
+  query(query: TotalsQuery): Promise<TotalsRow[]>;
+  /** Sum of the ledger; with a period only records whose event time lies in it (then `invalid` is 0). */
+  ledger(period?: { fromMs: number | undefined; toMs: number | undefined }): Promise<LedgerCounts>;
+  ledgerByPartition(): Promise<Map<number, LedgerCounts>>;
+  /** Newest first; `limit` bounds the answer. */
+  deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
+  deadLetterCounts(): Promise<{ verdict: string; reason: string; count: number }[]>;
+  close(): Promise<void>;
+}
+
+export interface DeadLetterFilter {
+  verdict: string | undefined;
+  reason: string | undefined;
+  /** `partition` and first `offset` of the page's end. */
+  at: readonly { partition: number; offset: number }[];
+  limit: number;
+}
+
+/**
+ * Where totals live.
+ *
+ * Guarantee: `commit` is atomic and durable when it returns; after a crash at any moment the store holds a
+ * whole number of commits. One writer at a time.
+ */
+export interface Store extends StoreReader {
+  /** Records the method and the log on the first run; later checks are the caller's. */
+  begin(identity: { method: Method; sourceIdentity: string }): Promise<void>;
+  commit(commit: Commit): Promise<void>;
+}
+
+/** A backfilled period: its totals and ledger rows are replaced as a whole. */
+export interface PeriodReplacement {
+  fromMs: number;
+  toMs: number;
+  /** Parquet files in the layout of `Snapshot`, holding all cells and ledger rows of the period as they shall be. */
+  totalsFile: string;
+  ledgerFile: string;
+  revision: Revision;
+}
+
+/** What a backfill changed. */
+export interface Revision {
+  /** 1, 2, … in the order they were made. */
+  revision: number;
+  fromMs: number;
+  toMs: number;
+  recordedAtMs: number;
+  methodHash: string;
+  /** Next offset by partition up to which the lake's too-late clicks were admitted. */
+  positions: readonly { partition: number; position: number }[];
+  tooLateAdmitted: number;
+  /** Clicks (signed) by campaign. Money is worked out by who knows the prices. */
+  adjustments: readonly {
+    campaignId: string;
+    clicks: number;
+    amount: string | undefined;
+    currency: string | undefined;
+  }[];
+}
+
+/** Money is a decimal string such as `12.3400`, never a float. */
+export interface BillingLine {
+  campaignId: string;
+  clicks: number;
+  pricePerClick: string;
+  amount: string;
+  currency: string;
+}
+
+/** An invoice that was issued: its lines never change. */
+export interface ClosedPeriod {
+  /** `2026-02-01T00:00Z/2026-03-01T00:00Z` */
+  periodId: string;
+  fromMs: number;
+  toMs: number;
+  closedAtMs: number;
+  methodHash: string;
+  lines: readonly BillingLine[];
+}
+
+/** A credit (negative) or debit for a closed period. */
+export interface AdjustmentLine {
+  periodId: string;
+  campaignId: string;
+  clicks: number;
+  pricePerClick: string;
+  amount: string;
+  currency: string;
+  /** `backfill revision 3`, `late clicks` */
+  cause: string;
+  recordedAtMs: number;
+}
+
+/** The store's contents at one commit, as Parquet files for the batch engine. */
+export interface Snapshot {
+  state: StoredState;
+  /** True: every counted click is in the totals. False: minutes still open at the positions are missing. */
+  complete: boolean;
+  /** Columns minute BIGINT (epoch ms), ad_id, campaign_id, country, device_type VARCHAR, clicks BIGINT. */
+  totalsFile: string;
+  /** Columns partition INTEGER, minute BIGINT (epoch ms or -1), invalid, too_late, duplicate, double_click, bot, billable BIGINT. */
+  ledgerFile: string;
+}
+
+/** Bookkeeping and bulk access beside the totals. Each method is one transaction. */
+export interface StoreBooks {
+  /** Writes a snapshot of the totals (of `[fromMs, toMs)`) and the ledger into `directory`. */
+  snapshot(
+    directory: string,
+    period: { fromMs: number | undefined; toMs: number | undefined },
+  ): Promise<Snapshot>;
+  replacePeriod(replacement: PeriodReplacement): Promise<void>;
+  revisions(): Promise<Revision[]>;
+  closedPeriods(): Promise<ClosedPeriod[]>;
+  /** Fails if the period overlaps one that is closed. */
+  closePeriod(period: ClosedPeriod): Promise<void>;
+  adjustments(): Promise<AdjustmentLine[]>;
+  addAdjustments(lines: readonly AdjustmentLine[]): Promise<void>;
+}
+
+// ------------------------------------------------------------------------------------------------- live
+
+/** What a living `run` says of itself, once a second. */
+export interface LiveStatus {
+  pid: number;
+  startedAtMs: number;
+  source: string;
+  methodHash: string;
+  /** Records read since the start, and per second over the last seconds. */
+  records: number;
+  recordsPerSecond: number;
+  /** Verdicts over the store's whole life, up to now (not only up to the last commit). */
+  ledger: LedgerCounts;
+  partitions: {
+    partition: number;
+    position: number;
+    end: number | undefined;
+    watermarkMs: number | undefined;
+  }[];
+  rssBytes: number;
+  /** Clicks that memory holds because late ones may still change their verdict, and the bytes they take. */
+  horizonClicks: number;
+  horizonBytes: number;
+  lastCommitAtMs: number | undefined;
+  lastCommitMs: number | undefined;
+}

@@ -1,0 +1,31 @@
+// What the world does wrong is one class of error: a line that says what happened and what to do.
+// Anything else that is thrown is a bug of ours and shows its stack.
+
+/** Exit codes of every command. */
+export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** An error for people: printed as one line without a stack, then exit with `exitCode`. */
+export class UserError extends Error {
+  readonly exitCode: number;
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: { hint?: string; exitCode?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'UserError';
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? EXIT.failure;
+  }
+}
+
+/** Misuse of the command line or of a config file: exit code 2. */
+export class UsageError extends UserError {
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, { ...options, exitCode: EXIT.usage });
+    this.name = 'UsageError';
+  }
+}
+
+/** States what must be true whatever the input is; a violation is our bug. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant violated: ${message} (this is a bug in click-agg)`);
+}
