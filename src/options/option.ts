@@ -13,6 +13,8 @@ export interface OptionSpec<T = unknown> {
   /** May be given more than once; the schema gets a list of strings. */
   readonly repeatable?: boolean;
   readonly about: string;
+  /** Heading that help shows the option under; absent: `Options`. */
+  readonly group?: string;
   /** What applies when nothing is given, as a person would type it. Shown in help. */
   readonly default?: string;
   /** Values to complete in a shell. */

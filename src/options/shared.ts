@@ -23,20 +23,25 @@ export const dataDirOption = {
   }),
 };
 
+const METHOD_GROUP = 'Counting method (what two parties must agree on)';
+
 /** The counting method's parameters; `methodOf` turns them into a Method. */
 export const methodOptions = {
   watermarkDelay: duration({
     flag: 'watermark-delay',
+    group: METHOD_GROUP,
     default: '3m',
     about: "how far a partition's watermark trails its greatest event time",
   }),
   allowedLateness: duration({
     flag: 'allowed-lateness',
+    group: METHOD_GROUP,
     default: '10m',
     about: 'how long after its minute closed a late click still counts',
   }),
   doubleClick: duration({
     flag: 'double-click',
+    group: METHOD_GROUP,
     default: '60s',
     minMs: 1,
     maxMs: 86_400_000,
@@ -44,6 +49,7 @@ export const methodOptions = {
   }),
   botWindow: duration({
     flag: 'bot-window',
+    group: METHOD_GROUP,
     default: '60s',
     minMs: 1,
     maxMs: 86_400_000,
@@ -51,6 +57,7 @@ export const methodOptions = {
   }),
   botThreshold: integer({
     flag: 'bot-threshold',
+    group: METHOD_GROUP,
     default: '30',
     min: 1,
     max: 1_000_000,
@@ -58,6 +65,7 @@ export const methodOptions = {
   }),
   clockSkew: duration({
     flag: 'clock-skew',
+    group: METHOD_GROUP,
     default: '5m',
     about: 'how far an event time may be ahead of the append time',
   }),
@@ -88,12 +96,14 @@ export const periodOptions = {
 export const inputOptions = {
   input: optionalText({
     flag: 'input',
+    group: 'Input',
     short: 'i',
     value: 'FILE|-',
     about: 'read NDJSON from a file or standard input (-) instead of the embedded log; gzip and zstd too',
   }),
   partitions: integer({
     flag: 'partitions',
+    group: 'Input',
     default: '6',
     min: 1,
     max: 1024,
@@ -101,6 +111,7 @@ export const inputOptions = {
   }),
   append: onOff({
     flag: 'append',
+    group: 'Input',
     about: '--input is more of the log that this data directory has already counted',
   }),
 };

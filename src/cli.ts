@@ -1,0 +1,93 @@
+// From argv to an exit code: parses the line, resolves the options, runs the command, and says what went
+// wrong. The only place that sets exit codes, listens to signals and prints errors.
+import { commands } from './commands/index.js';
+import { EXIT, UserError } from './errors.js';
+import type { CommandContext } from './options/command.js';
+import { checkConfigKeys, readConfigFile } from './options/config-file.js';
+import type { OptionTable } from './options/option.js';
+import { type ParsedLine, parseLine } from './options/program.js';
+import { resolveOptions } from './options/resolve.js';
+import { globalOptions } from './options/shared.js';
+import { createTerminal, isBrokenPipe } from './ui/create-terminal.js';
+import { visible } from './ui/escape.js';
+import type { Terminal } from './ui/terminal.js';
+import { VERSION } from './version.js';
+
+/** Help wider than this is hard to read. */
+const HELP_COLUMNS_MAX = 110;
+
+type RunLine = Extract<ParsedLine, { kind: 'run' }>;
+
+/** Runs what was typed (`argv` without node and script) and gives the exit code. Never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  const release = listen(stopping);
+  try {
+    const columns = Math.min(process.stdout.columns ?? 100, HELP_COLUMNS_MAX);
+    const line = parseLine({ version: VERSION, commands, globals: globalOptions, columns }, argv);
+    if (line.kind === 'run') return await runCommand(line, stopping.signal);
+    (line.misuse ? process.stderr : process.stdout).write(line.text);
+    return line.misuse ? EXIT.usage : EXIT.ok;
+  } catch (error) {
+    return report(error, stopping.signal);
+  } finally {
+    release();
+  }
+}
+
+async function runCommand(line: RunLine, signal: AbortSignal): Promise<number> {
+  const { command, path, args, flags } = line;
+  const sources = { flags, environment: process.env, path, config: undefined };
+  const { config: asked } = resolveOptions({ config: globalOptions.config }, sources);
+  const config = readConfigFile(asked as string | undefined, process.cwd());
+  if (config) checkConfigKeys(config, commands, globalOptions);
+  const table: OptionTable = { ...command.options, ...globalOptions };
+  const options = resolveOptions(table, { ...sources, config }) as CommandContext<OptionTable>['options'];
+  const context = { options, args, terminal: terminalOf(options), signal };
+  return (await command.run?.(context)) ?? EXIT.ok;
+}
+
+function terminalOf(options: CommandContext<OptionTable>['options']): Terminal {
+  const { json, quiet, noColor } = options;
+  const { stdout, stderr, env } = process;
+  return createTerminal({ stdout, stderr, environment: env, json, quiet, noColor, nowMs: Date.now });
+}
+
+/** Says on standard error what went wrong, and gives the exit code. */
+function report(error: unknown, signal: AbortSignal): number {
+  if (isBrokenPipe(error)) return EXIT.ok;
+  if (error instanceof UserError) {
+    process.stderr.write(`click-agg: ${visible(error.message)}\n`);
+    if (error.hint) process.stderr.write(`  ${visible(error.hint)}\n`);
+    return error.exitCode;
+  }
+  if (signal.aborted && error instanceof Error && error.name === 'AbortError') return EXIT.interrupted;
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  process.stderr.write(
+    `${stack}\n\nclick-agg: this is a bug (version ${VERSION}). Please report it with the lines above.\n`,
+  );
+  return EXIT.failure;
+}
+
+/** The first signal asks the command to stop, the second one ends the process. Gives a function that undoes it. */
+function listen(stopping: AbortController): () => void {
+  const onSignal = () => {
+    if (stopping.signal.aborted) process.exit(EXIT.interrupted);
+    process.stderr.write('click-agg: stopping; once more to stop at once\n');
+    stopping.abort();
+  };
+  const onOutputError = (error: Error) => {
+    if (!isBrokenPipe(error)) throw error;
+    stopping.abort();
+  };
+  // Nobody reads the log: no reason to fail.
+  const onLogError = (error: Error) => {
+    if (!isBrokenPipe(error)) throw error;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  process.stdout.on('error', onOutputError);
+  process.stderr.on('error', onLogError);
+  return () => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  };
+}

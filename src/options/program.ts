@@ -1,0 +1,144 @@
+// Parsing: from the list of commands and the arguments that were typed to one parsed line. Commander does
+// the parsing; nothing runs here, and nothing is validated but the shape of the line.
+import { Argument, CommanderError, Option, Command as Parser } from 'commander';
+import { UsageError } from '../errors.js';
+import type { Command } from './command.js';
+import { commandHelp, programHelp } from './help.js';
+import { isSwitch, nearest } from './names.js';
+import type { OptionSpec, OptionTable } from './option.js';
+import type { GivenFlags } from './resolve.js';
+
+export type ParsedLine =
+  | { readonly kind: 'print'; readonly text: string; readonly misuse: boolean }
+  | {
+      readonly kind: 'run';
+      readonly command: Command;
+      /** Names of the command and its groups, outermost first. */
+      readonly path: readonly string[];
+      readonly args: readonly string[];
+      readonly flags: GivenFlags;
+    };
+
+export interface ProgramDefinition {
+  readonly version: string;
+  readonly commands: readonly Command[];
+  /** Options that may stand before the command as well as behind it. */
+  readonly globals: OptionTable;
+  /** Width of help, in columns. */
+  readonly columns: number;
+}
+
+/** Parses what was typed (without node and script); throws a UsageError for what doesn't exist. */
+export function parseLine(program: ProgramDefinition, argv: readonly string[]): ParsedLine {
+  const run: { line: ParsedLine | undefined } = { line: undefined };
+  const printed: string[] = [];
+  const root = new Parser('click-agg');
+  const help = programHelp(program.commands, program.globals, program.columns);
+  setUp(root, help, printed);
+  root.version(program.version, '-V, --version').helpCommand('help [command]');
+  addOptions(root, program.globals);
+  for (const command of program.commands) addCommand(root, command, [], program, printed, run);
+  try {
+    root.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return outcomeOf(error, printed, program);
+  }
+  return run.line ?? { kind: 'print', text: help, misuse: true };
+}
+
+function setUp(parser: Parser, help: string, printed: string[]): void {
+  parser
+    .exitOverride()
+    .allowExcessArguments(false)
+    .helpOption('-h, --help')
+    .configureHelp({ formatHelp: () => help })
+    .configureOutput({
+      writeOut: (text) => printed.push(text),
+      writeErr: (text) => printed.push(text),
+      outputError: () => {},
+    });
+}
+
+function addCommand(
+  parent: Parser,
+  command: Command,
+  groups: readonly string[],
+  program: ProgramDefinition,
+  printed: string[],
+  run: { line: ParsedLine | undefined },
+): void {
+  const path = [...groups, command.name];
+  const parser = parent.command(command.name, { hidden: command.hidden });
+  setUp(parser, commandHelp(command, path, program.globals, program.columns), printed);
+  addOptions(parser, command.options);
+  for (const { name, about, required, choices } of command.arguments) {
+    const argument = new Argument(required ? `<${name}>` : `[${name}]`, about);
+    if (choices) argument.choices(choices);
+    parser.addArgument(argument);
+  }
+  for (const inner of command.commands) addCommand(parser, inner, path, program, printed, run);
+  if (!command.run) return;
+  parser.action(() => {
+    const flags = new Map<string, string | readonly string[]>();
+    for (let at: Parser | null = parser; at; at = at.parent) collectFlags(at, flags);
+    const args = command.arguments.map((_, index) => String(parser.processedArgs[index] ?? ''));
+    run.line = { kind: 'run', command, path, args, flags };
+  });
+}
+
+function addOptions(parser: Parser, table: OptionTable): void {
+  for (const spec of Object.values(table)) {
+    parser.addOption(optionOf(spec));
+    // What the environment or a config file switched on can be switched off again.
+    if (isSwitch(spec) && !spec.flag.startsWith('no-'))
+      parser.addOption(new Option(`--no-${spec.flag}`).hideHelp());
+  }
+}
+
+function optionOf(spec: OptionSpec): Option {
+  const short = spec.short ? `-${spec.short}, ` : '';
+  const value = isSwitch(spec) ? '' : spec.valueOptional ? ` [${spec.value}]` : ` <${spec.value}>`;
+  const option = new Option(`${short}--${spec.flag}${value}`, spec.about);
+  if (spec.repeatable)
+    option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]);
+  return option;
+}
+
+/** Only what was typed: commander's own defaults have another source. */
+function collectFlags(parser: Parser, flags: Map<string, string | readonly string[]>): void {
+  for (const option of parser.options) {
+    const attribute = option.attributeName();
+    if (parser.getOptionValueSource(attribute) !== 'cli') continue;
+    const value: unknown = parser.getOptionValue(attribute);
+    const flag = option.long!.slice(2);
+    if (option.negate) {
+      // `--no-color` is a switch of its own; `--no-quiet` turns `--quiet` off.
+      if (option.hidden || value !== false) continue;
+      flags.set(flag, 'true');
+    } else if (typeof value === 'boolean') {
+      flags.set(flag, option.optional ? '' : String(value));
+    } else {
+      flags.set(flag, value as string | string[]);
+    }
+  }
+}
+
+function outcomeOf(error: CommanderError, printed: string[], program: ProgramDefinition): ParsedLine {
+  if (error.exitCode === 0) return { kind: 'print', text: printed.join(''), misuse: false };
+  if (error.code === 'commander.help') return { kind: 'print', text: printed.join(''), misuse: true };
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const asked = suggestion ? suggestion.replace(/^\((.*)\)$/, '$1').replace(/^D/, 'd') : undefined;
+  throw new UsageError(message.replace(/\.$/, ''), { hint: asked ?? hintFor(message, program) });
+}
+
+function hintFor(message: string, program: ProgramDefinition): string {
+  const unknown = /^unknown command '(.*)'$/.exec(message)?.[1];
+  const near =
+    unknown &&
+    nearest(
+      unknown,
+      program.commands.map((command) => command.name),
+    );
+  return near ? `did you mean ${near}?` : 'see click-agg --help';
+}
