@@ -1,13 +1,23 @@
-// Shell completion, made from the same option tables as parsing and help.
-import { UserError } from '../errors.js';
-import { command } from '../options/command.js';
+// Prints a completion script. It gets the list of commands from outside, because it is one of them.
+import { type Command, command } from '../options/command.js';
+import { completionScript, SHELLS, type Shell } from '../options/completion.js';
+import { globalOptions } from '../options/shared.js';
 
-export const completionCommand = command({
-  name: 'completion',
-  summary: 'print a completion script for bash, zsh or fish',
-  options: {},
-  examples: [],
-  async run() {
-    throw new UserError('not built yet');
-  },
-});
+/** `click-agg completion`, completing the commands that `commands` gives when it runs. */
+export function completionOf(commands: () => readonly Command[]): Command {
+  return command({
+    name: 'completion',
+    summary: 'print a completion script for bash, zsh or fish',
+    arguments: [{ name: 'shell', about: 'whose script', required: true, choices: SHELLS }],
+    options: {},
+    examples: [
+      ['eval "$(click-agg completion bash)"', 'in ~/.bashrc'],
+      ['eval "$(click-agg completion zsh)"', 'in ~/.zshrc, after compinit'],
+      ['click-agg completion fish > ~/.config/fish/completions/click-agg.fish', 'for fish'],
+    ],
+    async run({ args, terminal }) {
+      await terminal.print(completionScript(args[0] as Shell, commands(), globalOptions));
+      return undefined;
+    },
+  });
+}

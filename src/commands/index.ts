@@ -1,7 +1,7 @@
 // Every command, in the order in which help shows them: from clicks to totals to proof.
 import type { Command } from '../options/command.js';
 import { backfillCommand } from './backfill.js';
-import { completionCommand } from './completion.js';
+import { completionOf } from './completion.js';
 import { deadLettersCommand } from './dead-letters.js';
 import { demoCommand } from './demo.js';
 import { explainCommand } from './explain.js';
@@ -26,5 +26,5 @@ export const commands: readonly Command[] = [
   explainCommand,
   deadLettersCommand,
   methodCommand,
-  completionCommand,
+  completionOf(() => commands),
 ];

@@ -145,6 +145,18 @@ export function parseDurationMs(text: string): number | undefined {
   return Math.round(totalMs);
 }
 
+/** The shortest text that `parseDurationMs` reads as the same: 90000 gives `1m30s`. */
+export function durationText(ms: number): string {
+  let rest = ms;
+  let text = '';
+  for (const [unit, unitMs] of Object.entries(UNIT_MS).reverse()) {
+    const amount = Math.floor(rest / unitMs);
+    if (amount > 0) text += `${amount}${unit}`;
+    rest -= amount * unitMs;
+  }
+  return text || '0';
+}
+
 function durationSchema(limits: { minMs?: number; maxMs?: number }): z.ZodType<number> {
   return z.string().transform((text, context) => {
     const ms = parseDurationMs(text);
