@@ -1,0 +1,523 @@
+// The counting engine: start reading here. Decoded records go in, in the order of their log; out comes, at
+// every commit, what changed: cells of the totals, the ledger, dead letters, positions.
+//
+// A record passes these stages, each a file of its own:
+//   decoder        invalid?                      -> dead letter
+//   watermark      too late for its partition?   -> dead letter
+//   duplicates     a redelivery?                 -> dropped
+//   double-clicks  within a period of its user and ad?
+//   bots           in a window of its IP address over the threshold?  -> dead letter
+//   totals         else: billable, one more click in its cell
+// The last three are judged again whenever a late click changes them; `changed` keeps ledger and totals true.
+//
+// Memory is a function of the log: `restore` rebuilds it from the records at and above the rewind offsets.
+import { Bots } from './bots.js';
+import { ClickRows, FLAG, NONE } from './click-rows.js';
+import type { DecodedBatch } from './decoded-batch.js';
+import { DoubleClicks } from './double-clicks.js';
+import { Duplicates } from './duplicates.js';
+import { formatIp } from './ip-address.js';
+import { BUCKET_MS, INVALID_REASONS, type Method, VERDICTS, type Verdict } from './method.js';
+import { PartitionBook, VERDICT } from './partition-books.js';
+import type { Checkpoint, Commit, DeadLetter, LedgerChange, Positions, StoredState } from './ports.js';
+import { Totals } from './totals.js';
+
+export interface AggregatorOptions {
+  /** Partitions of the log: memory waits for the quiet ones among them. More may turn up. */
+  partitionCount: number;
+  /**
+   * A partition is quiet, and memory waits for it no longer, when the others had so many records since its
+   * last one, and their event time went on by QUIET_MS. If it then brings a click older than memory,
+   * `push` throws MemoryFloorError, and memory has to be rebuilt. Infinity where the log can't be read again.
+   */
+  quietAfterRecords?: number;
+}
+
+const QUIET_MS = 3_600_000;
+const QUIET_AFTER_RECORDS = 1_000_000;
+
+/** A click that counts is older than what memory holds: rebuild it with `restore(state, { holdFor: error })`. */
+export class MemoryFloorError extends Error {
+  constructor(
+    readonly partition: number,
+    readonly offset: number,
+    readonly eventTimeMs: number,
+  ) {
+    super(`record ${partition}:${offset} is older than the clicks in memory`);
+    this.name = 'MemoryFloorError';
+  }
+}
+
+export interface AggregatorStatus {
+  /** Counts by verdict since this process began, up to the last pushed record. */
+  verdicts: Readonly<Record<Verdict, number>>;
+  partitions: readonly { partition: number; position: number; watermarkMs: number }[];
+  horizonClicks: number;
+  horizonBytes: number;
+  /** What awaits the next commit: changed cells, dead letters and their bytes. */
+  pendingCells: number;
+  pendingDeadLetterBytes: number;
+}
+
+const utf8 = new TextDecoder();
+
+export class Aggregator {
+  private readonly rows = new ClickRows();
+  private readonly duplicates = new Duplicates(this.rows);
+  private readonly doubleClicks: DoubleClicks;
+  private readonly bots: Bots;
+  private readonly totals = new Totals();
+  private readonly books = new Map<number, PartitionBook>();
+  private readonly verdictCounts = new Float64Array(VERDICTS.length);
+  private recordsSeen = 0;
+  private maxEventTimeMs = -Infinity;
+
+  private freshRows: number[] = [];
+  /** Rows whose verdict became or ceased to be `bot` since the last commit. */
+  private botChanges: number[] = [];
+  private deadLetters: DeadLetter[] = [];
+  private deadLetterBytes = 0;
+
+  private floorMs = -Infinity;
+  private openPeriods: Checkpoint['openPeriods'] = [];
+  private checkpointChanged = false;
+  /** The floor stays below `floorMs` until the record at `offset` was judged. */
+  private hold: { partition: number; offset: number; floorMs: number } | undefined;
+
+  /** While memory is rebuilt: the position that each partition has to come to. */
+  private readonly targets = new Map<number, number>();
+  private rebuiltFromStart = false;
+  /** Batches with records beyond the targets, until memory is rebuilt. */
+  private held: DecodedBatch[] = [];
+  private storedMaxEventTimeMs = new Map<number, number>();
+
+  constructor(
+    private readonly method: Method,
+    private readonly options: AggregatorOptions,
+  ) {
+    const changed = (row: number, flagsBefore: number): void => this.changed(row, flagsBefore);
+    this.doubleClicks = new DoubleClicks(this.rows, method.doubleClickMs, changed);
+    this.bots = new Bots(
+      this.rows,
+      { windowMs: method.botWindowMs, threshold: method.botThreshold },
+      changed,
+    );
+    for (let partition = 0; partition < options.partitionCount; partition++) this.bookOf(partition);
+  }
+
+  private bookOf(partition: number): PartitionBook {
+    let book = this.books.get(partition);
+    if (!book) {
+      book = new PartitionBook(partition);
+      this.books.set(partition, book);
+    }
+    return book;
+  }
+
+  // -------------------------------------------------------------------------------------------- restoring
+
+  /**
+   * Prepares for going on where `state` was committed. Returns the positions to read from: older than those
+   * committed, since memory is rebuilt from what lies between.
+   *
+   * With `holdFor`, memory is rebuilt from the log's start, keeping what that too old click needs.
+   */
+  restore(state: StoredState, { holdFor }: { holdFor?: MemoryFloorError } = {}): Positions {
+    const from = new Map<number, number>();
+    this.rebuiltFromStart = holdFor !== undefined;
+    for (const stored of state.positions) {
+      const book = this.bookOf(stored.partition);
+      book.position = holdFor ? 0 : stored.rewindOffset;
+      book.maxEventTimeMs = holdFor ? -Infinity : stored.rewindMaxEventTimeMs;
+      this.storedMaxEventTimeMs.set(stored.partition, stored.maxEventTimeMs);
+      if (book.position < stored.position) this.targets.set(stored.partition, stored.position);
+      else this.maxEventTimeMs = Math.max(this.maxEventTimeMs, book.maxEventTimeMs);
+      from.set(stored.partition, book.position);
+    }
+    if (holdFor) {
+      this.hold = {
+        partition: holdFor.partition,
+        offset: holdFor.offset,
+        floorMs: this.floorFor(holdFor.eventTimeMs),
+      };
+      this.checkpointChanged = true;
+    } else if (state.checkpoint) {
+      this.floorMs = state.checkpoint.floorMs;
+      this.openPeriods = state.checkpoint.openPeriods;
+      this.doubleClicks.carry(state.checkpoint.openPeriods);
+    }
+    return from;
+  }
+
+  /** Partitions that have not come to their committed position yet; empty once memory is rebuilt. */
+  get rebuilding(): readonly { partition: number; position: number; target: number }[] {
+    return [...this.targets].map(([partition, target]) => ({
+      partition,
+      position: this.bookOf(partition).position,
+      target,
+    }));
+  }
+
+  private finishRebuild(): void {
+    this.doubleClicks.carry([]);
+    this.totals.settleRebuilt(this.isDue(false));
+    for (let row = 0; row < this.rows.used; row++) {
+      if (verdictOf(this.rows.flags[row]!) === VERDICT.bot) this.rows.flags[row]! |= FLAG.lettered;
+    }
+    for (const [partition, maxEventTimeMs] of this.storedMaxEventTimeMs) {
+      const book = this.bookOf(partition);
+      if (book.maxEventTimeMs !== maxEventTimeMs) {
+        throw new LogChangedError(partition, book.position);
+      }
+    }
+    const { held } = this;
+    this.held = [];
+    for (const batch of held) this.push(batch);
+  }
+
+  // -------------------------------------------------------------------------------------------- judging
+
+  /** Judges the records of a batch. Records below a partition's position are skipped: they were counted. */
+  push(batch: DecodedBatch): void {
+    const rebuilding = this.targets.size > 0;
+    let beyond = false;
+    for (let i = 0; i < batch.count; i++) {
+      const book = this.bookOf(batch.partition[i]!);
+      const offset = batch.offset[i]!;
+      if (offset < book.position) continue;
+      if (rebuilding && offset >= (this.targets.get(book.partition) ?? book.position)) {
+        // A partition that is already where it was may not go on before the others are.
+        beyond = true;
+        continue;
+      }
+      this.judge(batch, i, book, rebuilding);
+      book.position = offset + 1;
+    }
+    this.doubleClicks.settle();
+    this.bots.settle();
+    this.enterFreshRows(rebuilding);
+    if (beyond) this.held.push(structuredClone(batch)); // its owner uses the buffer again
+    if (rebuilding) {
+      for (const [partition, target] of this.targets) {
+        if (this.bookOf(partition).position >= target) this.targets.delete(partition);
+      }
+    }
+    if (!rebuilding || this.rebuiltFromStart) this.moveFloor();
+    if (rebuilding && this.targets.size === 0) this.finishRebuild();
+  }
+
+  private judge(batch: DecodedBatch, i: number, book: PartitionBook, silent: boolean): void {
+    const { method } = this;
+    this.recordsSeen++;
+    if (batch.reason[i] !== 0) {
+      if (silent) return;
+      this.enter(book, undefined, VERDICT.invalid);
+      this.deadLetter(batch, i, 'invalid', INVALID_REASONS[batch.reason[i]!]!);
+      return;
+    }
+    const eventTimeMs = batch.eventTimeMs[i]!;
+    book.lastRecordAt = this.recordsSeen;
+    const bucketEndMs = Math.floor(eventTimeMs / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
+    const lateMs = book.watermarkMs(method) - bucketEndMs;
+    if (lateMs > method.allowedLatenessMs) {
+      if (silent) return;
+      this.enter(book, eventTimeMs, VERDICT.tooLate);
+      const reason = `its minute had closed ${lateMs / 1000} s before, more than ${method.allowedLatenessMs / 1000} s`;
+      this.deadLetter(batch, i, 'too_late', reason);
+      return;
+    }
+    if (eventTimeMs < this.floorMs) {
+      // Records before the floor of a rebuild are context that nothing depends on any more.
+      if (silent && !this.rebuiltFromStart) {
+        if (eventTimeMs > book.maxEventTimeMs) book.maxEventTimeMs = eventTimeMs;
+        return;
+      }
+      throw new MemoryFloorError(book.partition, batch.offset[i]!, eventTimeMs);
+    }
+    const row = this.duplicates.admit(batch, i);
+    if (row === NONE) {
+      if (!silent) this.enter(book, eventTimeMs, VERDICT.duplicate);
+    } else {
+      book.hold(eventTimeMs, batch.offset[i]!);
+      this.rows.cell[row] = this.totals.cellOf(batch, i);
+      this.freshRows.push(row);
+      this.doubleClicks.insert(row);
+      this.bots.insert(row, batch, i);
+    }
+    if (eventTimeMs > book.maxEventTimeMs) {
+      book.maxEventTimeMs = eventTimeMs;
+      if (eventTimeMs > this.maxEventTimeMs) this.maxEventTimeMs = eventTimeMs;
+    }
+    book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
+  }
+
+  /** Books the clicks of this batch, now that their verdicts are known. */
+  private enterFreshRows(silent: boolean): void {
+    const { rows } = this;
+    for (const row of this.freshRows) {
+      const flags = rows.flags[row]! & ~FLAG.fresh;
+      rows.flags[row] = flags;
+      const verdict = verdictOf(flags);
+      const partition = rows.partition[row]!;
+      if (verdict === VERDICT.billable) this.totals.count(rows.cell[row]!, 1, partition);
+      if (silent) continue;
+      if (verdict === VERDICT.bot) this.botChanges.push(row);
+      this.enter(this.bookOf(partition), rows.timeMs[row]!, verdict);
+    }
+    this.freshRows.length = 0;
+  }
+
+  /** A click's flags were `before` and are different now: moves it in totals and ledger if its verdict is. */
+  private changed(row: number, flagsBefore: number): void {
+    if (flagsBefore & FLAG.fresh) return;
+    const { rows } = this;
+    const before = verdictOf(flagsBefore);
+    const after = verdictOf(rows.flags[row]!);
+    if (before === after) return;
+    const partition = rows.partition[row]!;
+    if (before === VERDICT.billable) this.totals.count(rows.cell[row]!, -1, partition);
+    if (after === VERDICT.billable) this.totals.count(rows.cell[row]!, 1, partition);
+    if (this.targets.size > 0) return;
+    if (before === VERDICT.bot || after === VERDICT.bot) this.botChanges.push(row);
+    const book = this.bookOf(partition);
+    book.enter(rows.timeMs[row]!, before, -1);
+    this.verdictCounts[before]!--;
+    this.enter(book, rows.timeMs[row]!, after);
+  }
+
+  private enter(book: PartitionBook, eventTimeMs: number | undefined, verdict: number): void {
+    book.enter(eventTimeMs, verdict, 1);
+    this.verdictCounts[verdict]!++;
+  }
+
+  private deadLetter(batch: DecodedBatch, i: number, verdict: DeadLetter['verdict'], reason: string): void {
+    const { bytes, keyStart, keyEnd } = batch;
+    const sound = batch.reason[i] === 0;
+    const text = (start: number, length: number): string | undefined =>
+      sound ? utf8.decode(bytes.subarray(start, start + length)) : undefined;
+    const eventTimeMs = batch.eventTimeMs[i]!;
+    const appendTimeMs = batch.appendTimeMs[i]!;
+    const value = bytes.slice(batch.valueStart[i]!, batch.valueEnd[i]!);
+    this.deadLetterBytes += value.length;
+    this.deadLetters.push({
+      partition: batch.partition[i]!,
+      offset: batch.offset[i]!,
+      verdict,
+      reason,
+      eventTimeMs: Number.isNaN(eventTimeMs) ? undefined : eventTimeMs,
+      appendTimeMs: Number.isNaN(appendTimeMs) ? undefined : appendTimeMs,
+      clickId: undefined,
+      adId: text(batch.adStart[i]!, batch.adLength[i]!),
+      campaignId: text(batch.campaignStart[i]!, batch.campaignLength[i]!),
+      ipAddress: sound ? formatIp(batch.ip, 4 * i) : undefined,
+      key: keyStart[i]! < 0 ? undefined : bytes.slice(keyStart[i]!, keyEnd[i]!),
+      value,
+      valueBytes: batch.valueBytes[i]!,
+    });
+  }
+
+  // -------------------------------------------------------------------------------------------- memory
+
+  /** Memory's floor for clicks that may still come at or after `horizonMs`. */
+  private floorFor(horizonMs: number): number {
+    const { botWindowMs, doubleClickMs } = this.method;
+    // Verdicts may change back to one window before; cells are whole minutes; and those clicks, to get the same
+    // verdict when memory is rebuilt, need the clicks of one more window, or an open period carried over.
+    const changesMs = Math.floor((horizonMs - botWindowMs) / BUCKET_MS) * BUCKET_MS;
+    return Math.floor(Math.min(changesMs - botWindowMs, horizonMs - doubleClickMs) / BUCKET_MS) * BUCKET_MS;
+  }
+
+  /** Forgets clicks that nothing depends on any more; a few at a time isn't worth a walk through all. */
+  private moveFloor(): void {
+    const { method, hold } = this;
+    let horizonMs = Infinity;
+    const quietAfter = this.options.quietAfterRecords ?? QUIET_AFTER_RECORDS;
+    for (const book of this.books.values()) {
+      const quiet =
+        this.recordsSeen - book.lastRecordAt > quietAfter &&
+        this.maxEventTimeMs - book.lastRecordMaxEventTimeMs > QUIET_MS;
+      if (!quiet) horizonMs = Math.min(horizonMs, book.horizonMs(method));
+    }
+    if (horizonMs === Infinity) return;
+    let floorMs = this.floorFor(horizonMs);
+    if (hold) {
+      if (this.bookOf(hold.partition).position > hold.offset) this.hold = undefined;
+      else floorMs = Math.min(floorMs, hold.floorMs);
+    }
+    const stepMs =
+      Math.max(1, Math.floor((method.watermarkDelayMs + method.allowedLatenessMs) / 8 / BUCKET_MS)) *
+      BUCKET_MS;
+    if (floorMs > -Infinity && floorMs >= this.floorMs + stepMs) this.forgetBefore(floorMs);
+  }
+
+  private forgetBefore(floorMs: number): void {
+    const { rows } = this;
+    const reachMs = floorMs + this.method.doubleClickMs;
+    const crossing: number[] = [];
+    // Bot changes refer to rows by number: their dead letters are made before the rows go.
+    this.writeBotLetters();
+    for (let row = 0; row < rows.used; row++) {
+      const flags = rows.flags[row]!;
+      if (flags & FLAG.free) continue;
+      const timeMs = rows.timeMs[row]!;
+      if (timeMs >= floorMs) {
+        if (flags & FLAG.double && timeMs < reachMs && timeMs - rows.sinceMs[row]! < floorMs)
+          crossing.push(row);
+        continue;
+      }
+      if (!(flags & FLAG.pairCut)) this.doubleClicks.cut(row, floorMs);
+      if (!(flags & FLAG.ipCut)) this.bots.cut(row, floorMs);
+      this.duplicates.forget(row);
+    }
+    for (let row = 0; row < rows.used; row++) {
+      if (!(rows.flags[row]! & FLAG.free) && rows.timeMs[row]! < floorMs) rows.free(row);
+    }
+    this.openPeriods = crossing
+      .filter((row) => rows.olderOfPair[row] === NONE)
+      .map((row) => ({
+        hash: Array.from(rows.pairHash.subarray(4 * row, 4 * row + 4)) as unknown as [
+          number,
+          number,
+          number,
+          number,
+        ],
+        openedMs: rows.timeMs[row]! - rows.sinceMs[row]!,
+      }));
+    if (this.targets.size > 0) this.totals.settleRebuilt(() => true);
+    this.totals.forgetBefore(floorMs);
+    for (const book of this.books.values()) book.forgetBefore(floorMs);
+    this.floorMs = floorMs;
+    this.checkpointChanged = true;
+  }
+
+  // -------------------------------------------------------------------------------------------- committing
+
+  private withdrawn: { partition: number; offset: number }[] = [];
+
+  /** Makes the dead letters of clicks that became bots, and withdraws those of clicks that are none any more. */
+  private writeBotLetters(): void {
+    const { rows, method } = this;
+    const reason = `more than ${method.botThreshold} clicks of its IP address within ${method.botWindowMs / 1000} s`;
+    for (const row of this.botChanges) {
+      const flags = rows.flags[row]!;
+      const isBot = verdictOf(flags) === VERDICT.bot;
+      if (isBot === ((flags & FLAG.lettered) !== 0)) continue;
+      rows.flags[row] = flags ^ FLAG.lettered;
+      const partition = rows.partition[row]!;
+      const offset = rows.offset[row]!;
+      if (!isBot) {
+        this.withdrawn.push({ partition, offset });
+        continue;
+      }
+      const ip = this.bots.ipOf(row);
+      this.deadLetterBytes += 100;
+      this.deadLetters.push({
+        partition,
+        offset,
+        verdict: 'bot',
+        reason,
+        eventTimeMs: rows.timeMs[row]!,
+        appendTimeMs: undefined,
+        clickId: utf8.decode(rows.idBytes(row)),
+        ...this.totals.describe(rows.cell[row]!),
+        ipAddress: formatIp(ip.words, ip.at),
+        key: undefined,
+        value: undefined,
+        valueBytes: undefined,
+      });
+    }
+    this.botChanges.length = 0;
+  }
+
+  private isDue(complete: boolean): (minuteEndMs: number, partition: number) => boolean {
+    const watermarks = new Map(
+      [...this.books].map(([partition, book]) => [partition, book.watermarkMs(this.method)]),
+    );
+    return (minuteEndMs, partition) =>
+      complete || minuteEndMs <= watermarks.get(partition)! || minuteEndMs - BUCKET_MS < this.floorMs;
+  }
+
+  /**
+   * Takes everything that changed since the last commit. `complete` takes the cells of open minutes too.
+   * While memory is rebuilt there is nothing to commit: undefined.
+   */
+  commit({ complete }: { complete: boolean }): Commit | undefined {
+    if (this.targets.size > 0) return undefined;
+    this.writeBotLetters();
+    const ledger: LedgerChange[] = [];
+    for (const book of this.books.values()) book.takeLedger(ledger);
+    const letters = settleLetters(this.deadLetters, this.withdrawn);
+    this.deadLetters = [];
+    this.withdrawn = [];
+    this.deadLetterBytes = 0;
+    const checkpoint = this.checkpointChanged
+      ? { floorMs: this.floorMs, openPeriods: this.openPeriods }
+      : undefined;
+    this.checkpointChanged = false;
+    return {
+      cells: this.totals.take(this.isDue(complete)),
+      ledger,
+      ...letters,
+      positions: [...this.books.values()].map((book) => book.positions()),
+      checkpoint,
+      complete,
+    };
+  }
+
+  status(): AggregatorStatus {
+    const verdicts = Object.fromEntries(
+      VERDICTS.map((verdict, index) => [verdict, this.verdictCounts[index]!]),
+    );
+    return {
+      verdicts: verdicts as Record<Verdict, number>,
+      partitions: [...this.books.values()].map((book) => ({
+        partition: book.partition,
+        position: book.position,
+        watermarkMs: book.watermarkMs(this.method),
+      })),
+      horizonClicks: this.rows.live,
+      horizonBytes:
+        this.rows.bytes +
+        this.duplicates.bytes +
+        this.doubleClicks.bytes +
+        this.bots.bytes +
+        this.totals.bytes,
+      pendingCells: this.totals.dirtyCount,
+      pendingDeadLetterBytes: this.deadLetterBytes,
+    };
+  }
+}
+
+/** The log at and above the rewind offsets is not the one that was counted. */
+export class LogChangedError extends Error {
+  constructor(
+    readonly partition: number,
+    readonly position: number,
+  ) {
+    super(`partition ${partition} below offset ${position} is not what was counted`);
+    this.name = 'LogChangedError';
+  }
+}
+
+function verdictOf(flags: number): number {
+  if (flags & FLAG.double) return VERDICT.doubleClick;
+  return flags & FLAG.bot ? VERDICT.bot : VERDICT.billable;
+}
+
+/** A letter that was made and withdrawn between two commits, or the other way round, is settled here. */
+function settleLetters(
+  letters: readonly DeadLetter[],
+  withdrawn: readonly { partition: number; offset: number }[],
+): Pick<Commit, 'deadLetters' | 'withdrawn'> {
+  if (withdrawn.length === 0) return { deadLetters: letters, withdrawn };
+  const keyOf = (at: { partition: number; offset: number }): string => `${at.partition}:${at.offset}`;
+  const balance = new Map<string, number>();
+  for (const letter of letters) balance.set(keyOf(letter), (balance.get(keyOf(letter)) ?? 0) + 1);
+  for (const at of withdrawn) balance.set(keyOf(at), (balance.get(keyOf(at)) ?? 0) - 1);
+  const once = new Set<string>();
+  const isFirst = (key: string): boolean => !once.has(key) && once.add(key) !== undefined;
+  return {
+    deadLetters: letters.filter((letter) => balance.get(keyOf(letter))! > 0 && isFirst(keyOf(letter))),
+    withdrawn: withdrawn.filter((at) => balance.get(keyOf(at))! < 0 && isFirst(keyOf(at))),
+  };
+}

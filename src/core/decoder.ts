@@ -1,0 +1,268 @@
+// Decodes raw batches: from bytes to columns, and the verdict `invalid` with its reason. The rules are
+// docs/counting-method.md, "A record"; the recomputation has its own, in SQL.
+import type { RawBatch } from './batches.js';
+import {
+  type DecodedBatch,
+  decodedBufferBytes,
+  INLINE_ID_BYTES_MAX,
+  layOutBatch,
+  UUID_ID,
+} from './decoded-batch.js';
+import { parseEpochMs, parseIsoTime } from './event-time.js';
+import { hashBytes, hashPair } from './hash128.js';
+import { parseIp } from './ip-address.js';
+import {
+  DEVICE_TYPES,
+  FIELD_BYTES_MAX,
+  INVALID_REASONS,
+  type InvalidReason,
+  type Method,
+  RECORD_BYTES_MAX,
+} from './method.js';
+import { murmur2, partitionOf } from './murmur2.js';
+import { KNOWN_FIELDS, type KnownField, readFields } from './record-fields.js';
+import { type FieldSpans, KIND, newFieldSpans, scanRecord } from './scan-record.js';
+
+const REASON = Object.fromEntries(INVALID_REASONS.map((reason, code) => [reason, code])) as Record<
+  InvalidReason,
+  number
+>;
+const FIELD = Object.fromEntries(KNOWN_FIELDS.map((name, index) => [name, index])) as Record<
+  KnownField,
+  number
+>;
+const OPTIONAL_FIELDS = ['user_agent', 'referrer', 'impression_id'] as const;
+const DEVICES = DEVICE_TYPES.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
+const utf8 = new TextEncoder();
+
+export interface DecoderOptions {
+  method: Method;
+  /** Partitions over which records without a partition (bare lines) are spread by murmur2 of their ad_id. */
+  partitions: number;
+}
+
+export interface Decoder {
+  /**
+   * Decodes `raw` into `reuse` if it is large enough, else into a new buffer.
+   * The result owns its bytes: `raw` may be used again at once.
+   */
+  decode(raw: RawBatch, reuse?: ArrayBuffer): DecodedBatch;
+}
+
+export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
+  const spans = newFieldSpans();
+  return {
+    decode(raw, reuse) {
+      const batch = makeRoom(raw, reuse);
+      for (let i = 0; i < raw.count; i++) {
+        decodeRecord(batch, i, spans);
+        if (batch.partition[i] === -1) {
+          const adLength = batch.adLength[i]!;
+          const start = batch.adStart[i]!;
+          batch.partition[i] =
+            adLength === 0 ? 0 : partitionOf(murmur2(batch.bytes, start, start + adLength), partitions);
+        }
+        if (
+          batch.reason[i] === REASON.ok &&
+          batch.eventTimeMs[i]! > batch.appendTimeMs[i]! + method.clockSkewMs
+        ) {
+          batch.reason[i] = REASON.from_the_future;
+        }
+      }
+      return batch;
+    },
+  };
+}
+
+function makeRoom(raw: RawBatch, reuse: ArrayBuffer | undefined): DecodedBatch {
+  const { count } = raw;
+  // Unescaped text goes behind the values and is never longer than they are.
+  const needed = decodedBufferBytes(count, raw.bytes.length * 2);
+  const buffer = reuse && reuse.byteLength >= needed ? reuse : new ArrayBuffer(Math.ceil(needed * 1.25));
+  const batch = layOutBatch(buffer, count);
+  batch.count = count;
+  batch.bytes.set(raw.bytes);
+  batch.bytesUsed = raw.bytes.length;
+  batch.partition.set(raw.partition.subarray(0, count));
+  batch.offset.set(raw.offset.subarray(0, count));
+  batch.appendTimeMs.set(raw.appendTimeMs.subarray(0, count));
+  batch.valueStart.set(raw.valueStart.subarray(0, count));
+  batch.valueEnd.set(raw.valueEnd.subarray(0, count));
+  if (raw.keyStart && raw.keyEnd) {
+    batch.keyStart.set(raw.keyStart.subarray(0, count));
+    batch.keyEnd.set(raw.keyEnd.subarray(0, count));
+  } else {
+    batch.keyStart.fill(-1);
+    batch.keyEnd.fill(-1);
+  }
+  for (let i = 0; i < count; i++) batch.valueBytes[i] = raw.valueEnd[i]! - raw.valueStart[i]!;
+  for (const [i, bytes] of raw.cutValueBytes ?? []) batch.valueBytes[i] = bytes;
+  return batch;
+}
+
+function decodeRecord(batch: DecodedBatch, i: number, spans: FieldSpans): void {
+  batch.adLength[i] = 0;
+  batch.eventTimeMs[i] = Number.NaN;
+  const start = batch.valueStart[i]!;
+  const end = batch.valueEnd[i]!;
+  if (batch.valueBytes[i]! > RECORD_BYTES_MAX) {
+    batch.reason[i] = REASON.too_long;
+  } else if (scanRecord(batch.bytes, start, end, spans) || readSlowly(batch, start, end, spans)) {
+    batch.reason[i] = decodeFields(batch, i, spans);
+  } else {
+    batch.reason[i] = REASON.not_json;
+  }
+}
+
+/** Fills `spans` the slow way; unescaped text is put behind the values. False: `not_json`. */
+function readSlowly(batch: DecodedBatch, start: number, end: number, spans: FieldSpans): boolean {
+  const fields = readFields(batch.bytes.subarray(start, end));
+  if (!fields) return false;
+  spans.kind.fill(KIND.absent);
+  spans.escaped = false;
+  for (const [name, value] of fields) {
+    const field = FIELD[name];
+    if (value.kind === 'nested') {
+      spans.kind[field] = KIND.other;
+      continue;
+    }
+    const { read, written } = utf8.encodeInto(value.text, batch.bytes.subarray(batch.bytesUsed));
+    if (read !== value.text.length) throw new Error('unescaped text is longer than its record');
+    spans.start[field] = batch.bytesUsed;
+    batch.bytesUsed += written;
+    spans.end[field] = batch.bytesUsed;
+    spans.kind[field] = value.kind === 'string' ? KIND.string : literalKindOf(value.text);
+  }
+  return true;
+}
+
+function literalKindOf(text: string): number {
+  if (text === 'null') return KIND.null;
+  return /^(0|[1-9]\d*)$/.test(text) ? KIND.integer : KIND.other;
+}
+
+/** Length in bytes of a required string field within its limit, or 0 if it is malformed. */
+function textLength(spans: FieldSpans, field: number, bytesMax: number): number {
+  if (spans.kind[field] !== KIND.string) return 0;
+  const length = spans.end[field]! - spans.start[field]!;
+  return length > bytesMax ? 0 : length;
+}
+
+/** Reads the known fields into the columns; the code of the first bad one, or 0. */
+function decodeFields(batch: DecodedBatch, i: number, spans: FieldSpans): number {
+  const { bytes } = batch;
+  const { start, end, kind } = spans;
+  // The ad and the event time are read whatever else is wrong: the ad chooses a bare line's partition.
+  const adLength = textLength(spans, FIELD.ad_id, FIELD_BYTES_MAX.ad_id);
+  const adStart = start[FIELD.ad_id]!;
+  batch.adStart[i] = adStart;
+  batch.adLength[i] = adLength;
+  const eventTimeMs = readEventTime(bytes, spans);
+  batch.eventTimeMs[i] = eventTimeMs;
+
+  const idLength = textLength(spans, FIELD.click_id, FIELD_BYTES_MAX.click_id);
+  if (idLength === 0) return REASON.click_id;
+  if (Number.isNaN(eventTimeMs)) return REASON.event_time;
+  if (adLength === 0) return REASON.ad_id;
+  const campaignLength = textLength(spans, FIELD.campaign_id, FIELD_BYTES_MAX.campaign_id);
+  if (campaignLength === 0) return REASON.campaign_id;
+  const userLength = textLength(spans, FIELD.user_id, FIELD_BYTES_MAX.user_id);
+  if (userLength === 0) return REASON.user_id;
+  const ipLength = textLength(spans, FIELD.ip_address, FIELD_BYTES_MAX.ip_address);
+  const ipStart = start[FIELD.ip_address]!;
+  if (ipLength === 0 || !parseIp(bytes, ipStart, ipStart + ipLength, batch.ip, 4 * i))
+    return REASON.ip_address;
+  const countryStart = start[FIELD.country]!;
+  if (kind[FIELD.country] !== KIND.string || end[FIELD.country]! - countryStart !== 2) return REASON.country;
+  const first = bytes[countryStart]!;
+  const second = bytes[countryStart + 1]!;
+  if (first < 65 || first > 90 || second < 65 || second > 90) return REASON.country;
+  const device =
+    kind[FIELD.device_type] === KIND.string
+      ? deviceOf(bytes, start[FIELD.device_type]!, end[FIELD.device_type]!)
+      : -1;
+  if (device < 0) return REASON.device_type;
+  for (const name of OPTIONAL_FIELDS)
+    if (!optionalIsSound(bytes, spans, FIELD[name], FIELD_BYTES_MAX[name])) return REASON[name];
+
+  packClickId(batch, i, start[FIELD.click_id]!, idLength);
+  const campaignStart = start[FIELD.campaign_id]!;
+  batch.campaignStart[i] = campaignStart;
+  batch.campaignLength[i] = campaignLength;
+  batch.adHash[i] = hashBytes(bytes, campaignStart, campaignLength, hashBytes(bytes, adStart, adLength) | 0);
+  hashPair(bytes, start[FIELD.user_id]!, userLength, adStart, adLength, batch.pairHash, 4 * i);
+  batch.country[i] = (first << 8) | second;
+  batch.device[i] = device;
+  return REASON.ok;
+}
+
+function readEventTime(bytes: Uint8Array, { kind, start, end }: FieldSpans): number {
+  const field = FIELD.event_time;
+  if (kind[field] === KIND.string) return parseIsoTime(bytes, start[field]!, end[field]!);
+  return kind[field] === KIND.integer ? parseEpochMs(bytes, start[field]!, end[field]!) : Number.NaN;
+}
+
+function deviceOf(bytes: Uint8Array, start: number, end: number): number {
+  search: for (let device = 0; device < DEVICES.length; device++) {
+    const name = DEVICES[device]!;
+    if (name.length !== end - start) continue;
+    for (let k = 0; k < name.length; k++) if (bytes[start + k] !== name[k]) continue search;
+    return device;
+  }
+  return -1;
+}
+
+function optionalIsSound(bytes: Uint8Array, spans: FieldSpans, field: number, bytesMax: number): boolean {
+  const { kind, start, end } = spans;
+  if (kind[field] === KIND.absent || kind[field] === KIND.null) return true;
+  if (kind[field] !== KIND.string) return false;
+  let length = end[field]! - start[field]!;
+  if (length <= bytesMax || !spans.escaped) return length <= bytesMax;
+  // Each short escape stands for one byte.
+  for (let k = start[field]!; k < end[field]!; k++) {
+    if (bytes[k] === 92) {
+      length--;
+      k++;
+    }
+  }
+  return length <= bytesMax;
+}
+
+function hexOf(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  return byte >= 97 && byte <= 102 ? byte - 87 : -1;
+}
+
+/** Packs a canonical lower-case UUID (RFC 9562) or up to 16 bytes; a longer id stays where it is. */
+function packClickId(batch: DecodedBatch, i: number, start: number, length: number): void {
+  const { bytes, idWords } = batch;
+  const at = 4 * i;
+  batch.idStart[i] = start;
+  batch.idLength[i] = length;
+  idWords[at] = 0;
+  idWords[at + 1] = 0;
+  idWords[at + 2] = 0;
+  idWords[at + 3] = 0;
+  if (length === 36 && packUuid(bytes, start, idWords, at)) {
+    batch.idLength[i] = UUID_ID;
+  } else if (length <= INLINE_ID_BYTES_MAX) {
+    for (let k = 0; k < length; k++) idWords[at + (k >> 2)]! |= bytes[start + k]! << (24 - 8 * (k & 3));
+  }
+}
+
+function packUuid(bytes: Uint8Array, start: number, words: Uint32Array, at: number): boolean {
+  let nibble = 0;
+  let word = 0;
+  for (let k = 0; k < 36; k++) {
+    const byte = bytes[start + k]!;
+    if (k === 8 || k === 13 || k === 18 || k === 23) {
+      if (byte !== 45) return false;
+      continue;
+    }
+    const digit = hexOf(byte);
+    if (digit < 0) return false;
+    word = (word << 4) | digit;
+    if ((++nibble & 7) === 0) words[at + (nibble >> 3) - 1] = word;
+  }
+  return true;
+}

@@ -1,0 +1,112 @@
+// What is kept for each partition: its position, its greatest event time (and with it the watermark), and a
+// book for every minute of event time with the ledger's changes and the first offset that memory needs of it.
+import { BUCKET_MS, type Method, VERDICTS } from './method.js';
+import { type LedgerChange, NO_EVENT_TIME, type PartitionPosition } from './ports.js';
+
+/** Indexes into VERDICTS. */
+export const VERDICT = { invalid: 0, tooLate: 1, duplicate: 2, doubleClick: 3, bot: 4, billable: 5 } as const;
+
+interface MinuteBook {
+  minute: number;
+  /** Changes since the last commit, by index in VERDICTS. */
+  counts: Int32Array;
+  changed: boolean;
+  /** First record of this minute that memory holds, and the greatest event time before it; Infinity: none. */
+  firstOffset: number;
+  maxEventTimeBeforeMs: number;
+}
+
+const NO_MINUTE = NO_EVENT_TIME;
+
+export class PartitionBook {
+  /** Next offset to judge. */
+  position = 0;
+  maxEventTimeMs = -Infinity;
+  /** Records of all partitions, and their greatest event time, when this one had its last record. */
+  lastRecordAt = 0;
+  lastRecordMaxEventTimeMs = -Infinity;
+  private readonly minutes = new Map<number, MinuteBook>();
+  private readonly changedBooks: MinuteBook[] = [];
+  private last: MinuteBook | undefined;
+
+  constructor(readonly partition: number) {}
+
+  watermarkMs(method: Method): number {
+    return this.maxEventTimeMs - method.watermarkDelayMs;
+  }
+
+  /** Event times that this partition may still bring without being too late are at or after this. */
+  horizonMs(method: Method): number {
+    return this.watermarkMs(method) - method.allowedLatenessMs - BUCKET_MS;
+  }
+
+  private book(minute: number): MinuteBook {
+    if (this.last?.minute === minute) return this.last;
+    let book = this.minutes.get(minute);
+    if (!book) {
+      book = {
+        minute,
+        counts: new Int32Array(VERDICTS.length),
+        changed: false,
+        firstOffset: Infinity,
+        maxEventTimeBeforeMs: -Infinity,
+      };
+      this.minutes.set(minute, book);
+    }
+    this.last = book;
+    return book;
+  }
+
+  /** Adds `count` records to the ledger; `eventTimeMs` undefined: without a usable event time. */
+  enter(eventTimeMs: number | undefined, verdict: number, count: number): void {
+    const book = this.book(eventTimeMs === undefined ? NO_MINUTE : Math.floor(eventTimeMs / BUCKET_MS));
+    book.counts[verdict]! += count;
+    if (book.changed) return;
+    book.changed = true;
+    this.changedBooks.push(book);
+  }
+
+  /** Notes that memory holds the record at `offset`. Call before its event time moves the watermark. */
+  hold(eventTimeMs: number, offset: number): void {
+    const book = this.book(Math.floor(eventTimeMs / BUCKET_MS));
+    if (book.firstOffset !== Infinity) return;
+    book.firstOffset = offset;
+    book.maxEventTimeBeforeMs = this.maxEventTimeMs;
+  }
+
+  takeLedger(into: LedgerChange[]): void {
+    for (const book of this.changedBooks) {
+      book.changed = false;
+      if (book.counts.every((count) => count === 0)) continue;
+      const counts = Object.fromEntries(VERDICTS.map((verdict, index) => [verdict, book.counts[index]!]));
+      const minuteMs = book.minute === NO_MINUTE ? NO_EVENT_TIME : book.minute * BUCKET_MS;
+      into.push({ partition: this.partition, minuteMs, counts: counts as LedgerChange['counts'] });
+      book.counts.fill(0);
+    }
+    this.changedBooks.length = 0;
+  }
+
+  /** Forgets the books of minutes before `floorMs`; those with changes stay until they are taken. */
+  forgetBefore(floorMs: number): void {
+    const floor = floorMs / BUCKET_MS;
+    for (const [minute, book] of this.minutes) {
+      if (minute >= floor) continue;
+      book.firstOffset = Infinity;
+      if (!book.changed) this.minutes.delete(minute);
+    }
+    this.last = undefined;
+  }
+
+  /** The position, and the offset from which memory can be rebuilt. */
+  positions(): PartitionPosition {
+    let rewindOffset = this.position;
+    let rewindMaxEventTimeMs = this.maxEventTimeMs;
+    for (const book of this.minutes.values()) {
+      if (book.firstOffset >= rewindOffset) continue;
+      rewindOffset = book.firstOffset;
+      rewindMaxEventTimeMs = book.maxEventTimeBeforeMs;
+    }
+    const { partition, position, maxEventTimeMs } = this;
+    return { partition, position, maxEventTimeMs, rewindOffset, rewindMaxEventTimeMs };
+  }
+}
