@@ -37,6 +37,8 @@ export interface LogWriter {
   flush(): Promise<void>;
   /** Next offset by partition. */
   ends(): Map<number, number>;
+  /** Newest append time in the log, epoch ms; -Infinity if there is none. */
+  newestAppendMs(): number;
   /** Flushes, closes and lets the next writer in. */
   close(): Promise<void>;
 }
@@ -119,6 +121,7 @@ function logWriter(
       }),
     flush: () => inTurn(flushAll),
     ends: () => new Map(writers.map((writer, partition) => [partition, writer.nextOffset])),
+    newestAppendMs: () => Math.max(...writers.map((writer) => writer.newestAppendMs)),
     async close() {
       if (closed) return;
       const flushed = inTurn(flushAll);

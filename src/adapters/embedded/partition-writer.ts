@@ -55,6 +55,11 @@ export class PartitionWriter {
     return this.#nextOffset;
   }
 
+  /** Newest append time in the partition, epoch ms; -Infinity if there is none. */
+  get newestAppendMs(): number {
+    return this.#newestAppendMs;
+  }
+
   /**
    * Appends the records as one frame and sets their `offsets`. Returns whether a segment was finished by it.
    * The caller keeps to a frame's limits.
