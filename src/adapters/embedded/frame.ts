@@ -19,7 +19,9 @@ export const FRAME_CONTENT_BYTES_MAX = 1_048_576;
 /** No frame is longer: one record of the greatest key and value, with its columns. */
 export const FRAME_BYTES_MAX = 4 * 1_048_576;
 
-const MAGIC = 0x31474c43; // "CLG1"
+/** What every frame begins with. */
+export const MAGIC_BYTES = Buffer.from('CLG1', 'latin1');
+const MAGIC = MAGIC_BYTES.readUInt32LE(0);
 const FLAG_KEYS = 1;
 
 export interface FrameHeader {

@@ -1,7 +1,14 @@
 // Walking the frames of one segment file: where they lie, how far they are whole, and whether what comes
 // after is a write that was cut off or damage to records that were safe already.
 import type { FileHandle } from 'node:fs/promises';
-import { FRAME_BYTES_MAX, type FrameHeader, HEADER_BYTES, isWhole, readHeader } from './frame.js';
+import {
+  FRAME_BYTES_MAX,
+  type FrameHeader,
+  HEADER_BYTES,
+  isWhole,
+  MAGIC_BYTES,
+  readHeader,
+} from './frame.js';
 
 const CHECK_BYTES = 1_048_576;
 const SEEK_BYTES = 16_384;
@@ -61,10 +68,11 @@ export async function* framePlaces(
  */
 export async function isDamage(handle: FileHandle, at: number): Promise<boolean> {
   const window = new FrameWindow(handle, CHECK_BYTES);
-  const { size } = await handle.stat();
-  for (let candidate = at + 8; candidate + HEADER_BYTES <= size; candidate += 8) {
+  let candidate = await window.magicAt(at + 8);
+  while (candidate !== undefined) {
     const header = await window.wholeFrameAt(candidate);
     if (header && header.durableBytes > at) return true;
+    candidate = await window.magicAt(candidate + 8);
   }
   return false;
 }
@@ -72,14 +80,14 @@ export async function isDamage(handle: FileHandle, at: number): Promise<boolean>
 /** A part of the file in memory, moved as needed. */
 class FrameWindow {
   readonly #handle: FileHandle;
-  #bytes: Uint8Array;
+  #bytes: Buffer<ArrayBuffer>;
   #view: DataView;
   #start = 0;
   #length = 0;
 
   constructor(handle: FileHandle, bytes: number) {
     this.#handle = handle;
-    this.#bytes = new Uint8Array(bytes);
+    this.#bytes = Buffer.from(new ArrayBuffer(bytes));
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -95,11 +103,23 @@ class FrameWindow {
     return isWhole(this.#bytes, this.#view, at - this.#start, this.#length, header) ? header : undefined;
   }
 
+  /** The first place at or behind `at` (a multiple of 8) where a frame could begin. */
+  async magicAt(at: number): Promise<number | undefined> {
+    let from = at;
+    while (await this.#load(from, HEADER_BYTES)) {
+      const found = this.#bytes.subarray(0, this.#length).indexOf(MAGIC_BYTES, from - this.#start);
+      if (found < 0) from = this.#start + ((this.#length - MAGIC_BYTES.length) & ~7);
+      else if ((this.#start + found) % 8 === 0) return this.#start + found;
+      else from = this.#start + ((found + 8) & ~7);
+    }
+    return undefined;
+  }
+
   /** Makes `[at, at + length)` of the file present; false if the file is shorter. */
   async #load(at: number, length: number): Promise<boolean> {
     if (at >= this.#start && at + length <= this.#start + this.#length) return true;
     if (length > this.#bytes.length) {
-      this.#bytes = new Uint8Array(FRAME_BYTES_MAX);
+      this.#bytes = Buffer.from(new ArrayBuffer(FRAME_BYTES_MAX));
       this.#view = new DataView(this.#bytes.buffer);
     }
     this.#start = at;
