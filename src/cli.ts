@@ -1,14 +1,14 @@
 // From argv to an exit code: parses the line, resolves the options, runs the command, and says what went
 // wrong. The only place that sets exit codes, listens to signals and prints errors.
-import { commands } from './commands/index.js';
+import { commands as allCommands } from './commands/index.js';
 import { EXIT, UserError } from './errors.js';
-import type { CommandContext } from './options/command.js';
+import type { Command, CommandContext } from './options/command.js';
 import { checkConfigKeys, readConfigFile } from './options/config-file.js';
 import type { OptionTable } from './options/option.js';
 import { type ParsedLine, parseLine } from './options/program.js';
 import { resolveOptions } from './options/resolve.js';
 import { globalOptions } from './options/shared.js';
-import { createTerminal, isBrokenPipe } from './ui/create-terminal.js';
+import { BrokenPipe, createTerminal, isBrokenPipe } from './ui/create-terminal.js';
 import { visible } from './ui/escape.js';
 import type { Terminal } from './ui/terminal.js';
 import { VERSION } from './version.js';
@@ -19,13 +19,16 @@ const HELP_COLUMNS_MAX = 110;
 type RunLine = Extract<ParsedLine, { kind: 'run' }>;
 
 /** Runs what was typed (`argv` without node and script) and gives the exit code. Never throws. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  commands: readonly Command[] = allCommands,
+): Promise<number> {
   const stopping = new AbortController();
   const release = listen(stopping);
   try {
     const columns = Math.min(process.stdout.columns ?? 100, HELP_COLUMNS_MAX);
     const line = parseLine({ version: VERSION, commands, globals: globalOptions, columns }, argv);
-    if (line.kind === 'run') return await runCommand(line, stopping.signal);
+    if (line.kind === 'run') return await runCommand(line, commands, stopping.signal);
     (line.misuse ? process.stderr : process.stdout).write(line.text);
     return line.misuse ? EXIT.usage : EXIT.ok;
   } catch (error) {
@@ -35,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function runCommand(line: RunLine, signal: AbortSignal): Promise<number> {
+async function runCommand(line: RunLine, commands: readonly Command[], signal: AbortSignal): Promise<number> {
   const { command, path, args, flags } = line;
   const sources = { flags, environment: process.env, path, config: undefined };
   const { config: asked } = resolveOptions({ config: globalOptions.config }, sources);
@@ -55,7 +58,7 @@ function terminalOf(options: CommandContext<OptionTable>['options']): Terminal {
 
 /** Says on standard error what went wrong, and gives the exit code. */
 function report(error: unknown, signal: AbortSignal): number {
-  if (isBrokenPipe(error)) return EXIT.ok;
+  if (error instanceof BrokenPipe || signal.reason instanceof BrokenPipe) return EXIT.ok;
   if (error instanceof UserError) {
     process.stderr.write(`click-agg: ${visible(error.message)}\n`);
     if (error.hint) process.stderr.write(`  ${visible(error.hint)}\n`);
@@ -78,7 +81,7 @@ function listen(stopping: AbortController): () => void {
   };
   const onOutputError = (error: Error) => {
     if (!isBrokenPipe(error)) throw error;
-    stopping.abort();
+    stopping.abort(new BrokenPipe());
   };
   // Nobody reads the log: no reason to fail.
   const onLogError = (error: Error) => {

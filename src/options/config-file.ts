@@ -35,7 +35,8 @@ export function readConfigFile(asked: string | undefined, directory: string): Co
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (asked === undefined && code === 'ENOENT') return undefined;
-    throw new UsageError(`can't read the config file ${path}: ${(error as Error).message}`, { cause: error });
+    const reason = code === 'ENOENT' ? 'there is none' : (error as Error).message;
+    throw new UsageError(`can't read the config file ${path}: ${reason}`, { cause: error });
   }
   if (text.length > CONFIG_BYTES_MAX) throw new UsageError(`the config file ${path} is larger than 1 MiB`);
   let content: unknown;
@@ -51,7 +52,9 @@ export function readConfigFile(asked: string | undefined, directory: string): Co
 
 /** Refuses keys that no command knows, in the whole file: a mistake shows at once, not when its command runs. */
 export function checkConfigKeys(file: ConfigFile, commands: readonly Command[], globals: OptionTable): void {
-  checkSection(file, file.content, '', commands, allSpecs(commands, globals));
+  // A config file that names another one would be a chain nobody can follow.
+  const specs = allSpecs(commands, globals).filter((spec) => spec.flag !== 'config');
+  checkSection(file, file.content, '', commands, specs);
 }
 
 function allSpecs(commands: readonly Command[], globals: OptionTable): OptionSpec[] {
@@ -80,6 +83,7 @@ function checkSection(
     const spec = options.get(key);
     if (!spec)
       throw unknownKey(file, `${place}${key}`, nearest(key, [...options.keys(), ...sections.keys()]));
+    if (isSection(value)) throw notScalar(`${file.path}: ${place}${key}`);
     if (spec.flagOnly)
       throw new UsageError(`${file.path}: ${place}${key}: can only be given as --${spec.flag}`);
   }
@@ -134,5 +138,9 @@ function textOf(value: unknown, spec: OptionSpec, place: string): string | strin
 function scalarText(value: unknown, place: string): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return String(value);
-  throw new UsageError(`${place}: must be a text, a number, true or false`);
+  throw notScalar(place);
+}
+
+function notScalar(place: string): UsageError {
+  return new UsageError(`${place}: must be a text, a number, true or false`);
 }

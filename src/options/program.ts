@@ -35,11 +35,11 @@ export function parseLine(program: ProgramDefinition, argv: readonly string[]): 
   const root = new Parser('click-agg');
   const help = programHelp(program.commands, program.globals, program.columns);
   setUp(root, help, printed);
-  root.version(program.version, '-V, --version').helpCommand('help [command]');
+  root.version(program.version, '-V, --version').helpCommand(false);
   addOptions(root, program.globals);
   for (const command of program.commands) addCommand(root, command, [], program, printed, run);
   try {
-    root.parse([...argv], { from: 'user' });
+    root.parse(withoutHelpCommand(argv, program), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return outcomeOf(error, printed, program);
@@ -132,13 +132,20 @@ function outcomeOf(error: CommanderError, printed: string[], program: ProgramDef
   throw new UsageError(message.replace(/\.$/, ''), { hint: asked ?? hintFor(message, program) });
 }
 
+/** `help run` is another way to say `run --help`. */
+function withoutHelpCommand(argv: readonly string[], program: ProgramDefinition): string[] {
+  const [first, name] = argv;
+  if (first !== 'help') return [...argv];
+  if (name !== undefined && !program.commands.some((command) => command.name === name)) {
+    const message = `unknown command '${name}'`;
+    throw new UsageError(message, { hint: hintFor(message, program) });
+  }
+  return [...argv.slice(1), '--help'];
+}
+
 function hintFor(message: string, program: ProgramDefinition): string {
   const unknown = /^unknown command '(.*)'$/.exec(message)?.[1];
-  const near =
-    unknown &&
-    nearest(
-      unknown,
-      program.commands.map((command) => command.name),
-    );
+  const names = program.commands.filter((command) => !command.hidden).map((command) => command.name);
+  const near = unknown && nearest(unknown, names);
   return near ? `did you mean ${near}?` : 'see click-agg --help';
 }

@@ -50,7 +50,13 @@ export function createTerminal(options: TerminalOptions): Terminal {
     print,
     json: (value) => print(`${JSON.stringify(value, null, interactive ? 2 : undefined)}\n`),
     table: (head, rows) =>
-      print(tableText(head, rows, { boxed: interactive, heading: color ? style.bold : (text) => text })),
+      print(
+        tableText(head, rows, {
+          boxed: interactive,
+          heading: color ? style.bold : (text) => text,
+          columns: stdout.columns ?? COLUMNS_DEFAULT,
+        }),
+      ),
     info: (line) => quiet || log.line(line),
     warn: (line) => log.line(`${logStyle.yellow('warning:')} ${line}`),
     error: (line) => log.line(`${logStyle.red('error:')} ${line}`),

@@ -34,6 +34,8 @@ export interface TableLook {
   /** With lines around it, and digits in groups of three. */
   readonly boxed: boolean;
   readonly heading: (text: string) => string;
+  /** A boxed table that is wider wraps its widest columns. */
+  readonly columns: number;
 }
 
 /** The table as text with a line break at its end. Columns of numbers are right-aligned. */
@@ -43,17 +45,37 @@ export function tableText(
   look: TableLook,
 ): string {
   const numeric = head.map((_, column) => rows.length > 0 && rows.every((row) => isNumeric(row[column])));
+  const cells = rows.map((row) => row.map((cell) => cellText(cell, look.boxed)));
   const table = new Table({
     ...(look.boxed ? BOXED : PLAIN),
     head: head.map((text) => look.heading(visible(text))),
     colAligns: numeric.map((is) => (is ? 'right' : 'left')),
+    ...(look.boxed ? { colWidths: fittingWidths([head, ...cells], look.columns) } : {}),
+    wordWrap: look.boxed,
+    wrapOnWordBoundary: true,
   });
-  for (const row of rows) table.push(row.map((cell) => cellText(cell, look.boxed)));
+  for (const row of cells) table.push(row);
   const lines = table.toString().split('\n');
   // cli-table3 draws a line between any two rows; one below the heading is enough.
   const underHeading = lines.findIndex((line) => line.startsWith('├'));
   const kept = lines.filter((line, index) => index === underHeading || !line.startsWith('├'));
   return `${kept.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+/** A column narrower than this can't be read any more. */
+const COLUMN_WIDTH_MIN = 10;
+
+/** Widths with padding; null: as wide as it needs to be. Takes from the widest column until the table fits. */
+function fittingWidths(rows: readonly (readonly string[])[], columns: number): (number | null)[] {
+  const natural = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)) + 2);
+  const widths = [...natural];
+  const lines = widths.length + 1;
+  for (let over = widths.reduce((sum, width) => sum + width, lines) - columns; over > 0; over--) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if (widths[widest]! <= COLUMN_WIDTH_MIN) break;
+    widths[widest]!--;
+  }
+  return widths.map((width, column) => (width < natural[column]! ? width : null));
 }
 
 function isNumeric(cell: Cell | undefined): boolean {
