@@ -36,6 +36,11 @@ export interface AggregatorOptions {
 const QUIET_MS = 3_600_000;
 const QUIET_AFTER_RECORDS = 1_000_000;
 
+export interface CommitOptions {
+  complete: boolean;
+  provisional?: ReadonlySet<number>;
+}
+
 /** A click that counts is older than what memory holds: rebuild it with `restore(state, { holdFor: error })`. */
 export class MemoryFloorError extends Error {
   constructor(
@@ -429,19 +434,26 @@ export class Aggregator {
     this.botChanges.length = 0;
   }
 
-  private isDue(complete: boolean): (minuteEndMs: number, partition: number) => boolean {
+  private isDue(
+    complete: boolean,
+    provisional?: ReadonlySet<number>,
+  ): (minuteEndMs: number, partition: number) => boolean {
     const watermarks = new Map(
       [...this.books].map(([partition, book]) => [partition, book.watermarkMs(this.method)]),
     );
     return (minuteEndMs, partition) =>
-      complete || minuteEndMs <= watermarks.get(partition)! || minuteEndMs - BUCKET_MS < this.floorMs;
+      complete ||
+      minuteEndMs <= watermarks.get(partition)! ||
+      minuteEndMs - BUCKET_MS < this.floorMs ||
+      provisional?.has(partition) === true;
   }
 
   /**
-   * Takes everything that changed since the last commit. `complete` takes the cells of open minutes too.
+   * Takes everything that changed since the last commit: the cells of open minutes only if it shall be `complete`,
+   * or if the click that changed them last is of a `provisional` partition.
    * While memory is rebuilt there is nothing to commit: undefined.
    */
-  commit({ complete }: { complete: boolean }): Commit | undefined {
+  commit({ complete, provisional }: CommitOptions): Commit | undefined {
     if (this.targets.size > 0) return undefined;
     this.writeBotLetters();
     const ledger: LedgerChange[] = [];
@@ -454,13 +466,14 @@ export class Aggregator {
       ? { floorMs: this.floorMs, openPeriods: this.openPeriods }
       : undefined;
     this.checkpointChanged = false;
+    const cells = this.totals.take(this.isDue(complete, provisional));
     return {
-      cells: this.totals.take(this.isDue(complete)),
+      cells,
       ledger,
       ...letters,
       positions: [...this.books.values()].map((book) => book.positions()),
       checkpoint,
-      complete,
+      complete: this.totals.dirtyCount === 0,
     };
   }
 

@@ -1,0 +1,65 @@
+// The decoding thread: opens the source, reads it, decodes, and hands the batches over. It stops reading
+// when QUEUE_MAX batches are under way, so that a slow store slows the reader down, not memory.
+import { parentPort, workerData } from 'node:worker_threads';
+import { createDecoder } from '../core/decoder.js';
+import { UserError } from '../errors.js';
+import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
+import { openSource } from './open-source.js';
+
+const QUEUE_MAX = 3;
+
+const port = parentPort!;
+const { source: spec, method, partitions } = workerData as DecoderSetup;
+const send = (message: FromDecoder, transfer: ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
+
+function sendFailure(error: unknown): void {
+  const known = error instanceof UserError ? error : undefined;
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  send({ kind: 'failed', message, hint: known?.hint, exitCode: known?.exitCode, stack });
+}
+
+const spare: ArrayBuffer[] = [];
+let underWay = 0;
+let wake: (() => void) | undefined;
+let stopping = new AbortController();
+
+try {
+  const source = await openSource(spec);
+  const decoder = createDecoder({ method, partitions });
+
+  const read = async ({ positions, untilEnd }: Extract<ToDecoder, { kind: 'read' }>): Promise<void> => {
+    stopping = new AbortController();
+    const { signal } = stopping;
+    for await (const raw of source.read({ positions, untilEnd, signal })) {
+      while (underWay >= QUEUE_MAX && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (signal.aborted) break;
+      if (raw.count === 0) continue;
+      const batch = decoder.decode(raw, spare.pop());
+      underWay++;
+      send({ kind: 'batch', batch }, [batch.buffer]);
+    }
+    send({ kind: 'done' });
+  };
+
+  port.on('message', (message: ToDecoder) => {
+    if (message.kind === 'read') read(message).catch(sendFailure);
+    if (message.kind === 'ends')
+      source.ends().then((ends) => send({ kind: 'ends', positions: ends }), sendFailure);
+    if (message.kind === 'close') source.close().then(() => port.close(), sendFailure);
+    if (message.kind === 'stop') stopping.abort();
+    if (message.kind === 'recycle') {
+      underWay--;
+      spare.push(message.buffer);
+    }
+    wake?.();
+  });
+  const { partitionCount, seekable, description } = source;
+  send({ kind: 'opened', partitionCount, seekable, description });
+} catch (error) {
+  sendFailure(error);
+}

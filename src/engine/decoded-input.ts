@@ -1,0 +1,166 @@
+// Decoded batches from a second thread: it reads the source and decodes while this thread judges, so that a
+// run uses two cores. Buffers go back and forth by transfer; a few of them make a bounded queue.
+import { Worker } from 'node:worker_threads';
+import type { DecodedBatch } from '../core/decoded-batch.js';
+import type { Method } from '../core/method.js';
+import type { Positions } from '../core/ports.js';
+import { UserError } from '../errors.js';
+import type { SourceSpec } from './open-source.js';
+
+/** What the decoding thread is told. */
+export type ToDecoder =
+  | { kind: 'read'; positions: Positions; untilEnd: boolean }
+  | { kind: 'recycle'; buffer: ArrayBuffer }
+  | { kind: 'ends' }
+  | { kind: 'stop' }
+  | { kind: 'close' };
+
+/** What it answers. */
+export type FromDecoder =
+  | { kind: 'opened'; partitionCount: number; seekable: boolean; description: string }
+  | { kind: 'batch'; batch: DecodedBatch }
+  | { kind: 'done' }
+  | { kind: 'ends'; positions: Positions }
+  | {
+      kind: 'failed';
+      message: string;
+      hint: string | undefined;
+      exitCode: number | undefined;
+      stack: string | undefined;
+    };
+
+export interface DecoderSetup {
+  source: SourceSpec;
+  method: Method;
+  partitions: number;
+}
+
+export interface ReadOptions {
+  positions: Positions;
+  untilEnd: boolean;
+  signal: AbortSignal;
+}
+
+export interface DecodedInput {
+  readonly partitionCount: number;
+  readonly seekable: boolean;
+  readonly description: string;
+  /** Decoded batches in log order. A batch is the caller's until it asks for the next one. One reading at a time. */
+  read(options: ReadOptions): AsyncIterable<DecodedBatch>;
+  ends(): Promise<Positions>;
+  close(): Promise<void>;
+}
+
+/** Starts the decoding thread and opens the source in it. */
+export async function openDecodedInput(setup: DecoderSetup): Promise<DecodedInput> {
+  const worker = new Worker(new URL('./decode-worker.js', import.meta.url), { workerData: setup });
+  const mail = new Mailbox(worker);
+  const send = (message: ToDecoder, transfer: ArrayBuffer[] = []): void =>
+    worker.postMessage(message, transfer);
+  const opened = await mail.next('opened');
+
+  async function* read({ positions, untilEnd, signal }: ReadOptions): AsyncGenerator<DecodedBatch> {
+    send({ kind: 'read', positions, untilEnd });
+    const stop = (): void => send({ kind: 'stop' });
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    const recycle = ({ buffer }: DecodedBatch): void => send({ kind: 'recycle', buffer }, [buffer]);
+    let finished = false;
+    let current: DecodedBatch | undefined;
+    try {
+      while (true) {
+        const message = await mail.next('batch', 'done');
+        if (message.kind === 'done') {
+          finished = true;
+          return;
+        }
+        current = message.batch;
+        yield current;
+        recycle(current);
+        current = undefined;
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      // The caller left before the end: what is under way is thrown away.
+      if (current) recycle(current);
+      if (!finished && !mail.failed) {
+        stop();
+        for (let message = await mail.next('batch', 'done'); message.kind !== 'done'; ) {
+          recycle(message.batch);
+          message = await mail.next('batch', 'done');
+        }
+      }
+    }
+  }
+
+  return {
+    partitionCount: opened.partitionCount,
+    seekable: opened.seekable,
+    description: opened.description,
+    read,
+    async ends() {
+      send({ kind: 'ends' });
+      return (await mail.next('ends')).positions;
+    },
+    async close() {
+      send({ kind: 'close' });
+      await worker.terminate();
+    },
+  };
+}
+
+type MessageOf<K extends FromDecoder['kind']> = Extract<FromDecoder, { kind: K }>;
+
+/** The worker's messages by kind, awaited in order; its failure fails whoever waits. */
+class Mailbox {
+  private readonly messages: FromDecoder[] = [];
+  private readonly waiting: {
+    kinds: readonly string[];
+    take: (message: FromDecoder) => void;
+    fail: (error: Error) => void;
+  }[] = [];
+  private failure: Error | undefined;
+
+  get failed(): boolean {
+    return this.failure !== undefined;
+  }
+
+  constructor(worker: Worker) {
+    worker.on('message', (message: FromDecoder) => this.arrive(message));
+    worker.on('error', (error: Error) => this.fail(error));
+    worker.on('exit', () => this.fail(new Error('the decoding thread has ended')));
+  }
+
+  next<K extends FromDecoder['kind']>(...kinds: K[]): Promise<MessageOf<K>> {
+    const index = this.messages.findIndex((message) => kinds.includes(message.kind as K));
+    if (index >= 0) return Promise.resolve(this.messages.splice(index, 1)[0] as MessageOf<K>);
+    if (this.failure) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ kinds, take: (message) => resolve(message as MessageOf<K>), fail: reject });
+    });
+  }
+
+  private arrive(message: FromDecoder): void {
+    if (message.kind === 'failed') {
+      this.fail(failureOf(message));
+      return;
+    }
+    const index = this.waiting.findIndex(({ kinds }) => kinds.includes(message.kind));
+    if (index < 0) this.messages.push(message);
+    else this.waiting.splice(index, 1)[0]!.take(message);
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    for (const { fail } of this.waiting.splice(0)) fail(this.failure);
+  }
+}
+
+function failureOf({ message, hint, exitCode, stack }: MessageOf<'failed'>): Error {
+  // Errors lose their class on the way between threads.
+  if (exitCode !== undefined)
+    return new UserError(message, { exitCode, ...(hint === undefined ? {} : { hint }) });
+  const error = new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

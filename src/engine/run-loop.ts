@@ -1,0 +1,252 @@
+// The stream's loop: poll, judge, commit. It owns no rule and no format; it decides when to commit, when a
+// partition counts as quiet, and what happens when memory must be rebuilt.
+import { Aggregator, LogChangedError, MemoryFloorError } from '../core/aggregator.js';
+import type { DecodedBatch } from '../core/decoded-batch.js';
+import { type Method, VERDICTS } from '../core/method.js';
+import { methodHash } from '../core/method-hash.js';
+import type { LedgerCounts, LiveStatus, Positions, Store } from '../core/ports.js';
+import { UserError } from '../errors.js';
+import type { DecodedInput } from './decoded-input.js';
+
+/** A commit is due after so long, or when so much awaits it. */
+const COMMIT_INTERVAL_MS = 1000;
+const PENDING_CELLS_MAX = 300_000;
+const PENDING_LETTER_BYTES_MAX = 32 * 1024 * 1024;
+/** While a commit is under way the loop goes on until twice as much awaits the next one. */
+const OVERDUE = 2;
+const RATE_WINDOW_MS = 5000;
+
+export interface RunLoopOptions {
+  input: DecodedInput;
+  store: Store;
+  method: Method;
+  untilEnd: boolean;
+  /** A partition without records for so long gets its open minutes written as provisional, ms. */
+  idleAfterMs: number;
+  signal: AbortSignal;
+  /** Called about once a second, and at the end. */
+  onStatus: (status: LiveStatus) => void;
+  warn: (line: string) => void;
+}
+
+export interface RunLoop {
+  /** Runs until the end or the signal; then everything that was read is committed. */
+  run(): Promise<LiveStatus>;
+  status(): LiveStatus;
+  /** Commits everything that was read, open minutes too. */
+  commitAll(): Promise<void>;
+}
+
+/** Prepares a run from where the store stands. */
+export async function createRunLoop(options: RunLoopOptions): Promise<RunLoop> {
+  const loop = new Loop(options);
+  await loop.restart();
+  return loop;
+}
+
+class Loop implements RunLoop {
+  private aggregator!: Aggregator;
+  private from: Positions = new Map();
+  private committing: Promise<void> | undefined;
+  private commitFailure: Error | undefined;
+  private lastCommitAtMs = Date.now();
+  private lastCommitMs: number | undefined;
+  private committedRecords = -1;
+  private ends: Positions = new Map();
+  private readonly startedAtMs = Date.now();
+  private records = 0;
+  private readonly samples: { atMs: number; records: number }[] = [];
+  private readonly lastRecordAtMs = new Map<number, number>();
+  private ledgerBefore!: LedgerCounts;
+  /** Aborted when a commit fails, so that a loop that waits for records notices. */
+  private readonly failed = new AbortController();
+
+  constructor(private readonly options: RunLoopOptions) {}
+
+  /** A new engine, from what the store holds. */
+  async restart(holdFor?: MemoryFloorError): Promise<void> {
+    const { input, method, store } = this.options;
+    await this.committing;
+    this.ledgerBefore = await store.ledger();
+    const quiet = input.seekable ? {} : { quietAfterRecords: Number.POSITIVE_INFINITY };
+    this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
+    this.from = this.aggregator.restore(await store.state(), holdFor ? { holdFor } : {});
+  }
+
+  async run(): Promise<LiveStatus> {
+    const { onStatus, signal } = this.options;
+    const ticker = setInterval(() => this.tick().catch((error: unknown) => this.fail(error)), 1000);
+    try {
+      while (!(await this.readOn())) if (signal.aborted) break;
+      await this.commitAll();
+    } finally {
+      clearInterval(ticker);
+    }
+    const status = this.status();
+    onStatus(status);
+    return status;
+  }
+
+  /** Reads until the end; false: memory had to be rebuilt, and reading begins again. */
+  private async readOn(): Promise<boolean> {
+    const { input, untilEnd, warn } = this.options;
+    const signal = AbortSignal.any([this.options.signal, this.failed.signal]);
+    try {
+      for await (const batch of input.read({ positions: this.from, untilEnd, signal })) {
+        this.push(batch);
+        await this.commitIfDue();
+      }
+    } catch (error) {
+      if (error instanceof MemoryFloorError && input.seekable) {
+        warn(
+          `${error.message}: its partition was quiet for long. Reading the log again to judge it exactly.`,
+        );
+        await this.restart(error);
+        return false;
+      }
+      throw explain(error, input.description);
+    }
+    if (!signal.aborted) this.checkRebuilt();
+    return true;
+  }
+
+  private push(batch: DecodedBatch): void {
+    const nowMs = Date.now();
+    this.aggregator.push(batch);
+    this.records += batch.count;
+    for (let i = 0; i < batch.count; i++) {
+      const partition = batch.partition[i]!;
+      if (i === 0 || partition !== batch.partition[i - 1]) this.lastRecordAtMs.set(partition, nowMs);
+    }
+  }
+
+  private checkRebuilt(): void {
+    const [missing] = this.aggregator.rebuilding;
+    if (!missing) return;
+    throw new UserError(
+      `${this.options.input.description} ends at offset ${missing.position} of partition ${missing.partition}, ` +
+        `before offset ${missing.target} that this data directory has counted`,
+      { hint: 'Give the log it was counted from, or another --data-dir.' },
+    );
+  }
+
+  // ------------------------------------------------------------------------------------------ committing
+
+  private async commitIfDue(): Promise<void> {
+    this.throwIfFailed();
+    const { pendingCells, pendingDeadLetterBytes } = this.aggregator.status();
+    const fullness = Math.max(
+      pendingCells / PENDING_CELLS_MAX,
+      pendingDeadLetterBytes / PENDING_LETTER_BYTES_MAX,
+    );
+    const due = fullness >= 1 || Date.now() - this.lastCommitAtMs >= COMMIT_INTERVAL_MS;
+    if (!due || (this.committing && fullness < OVERDUE)) return;
+    while (this.committing) await this.committing;
+    this.startCommit(false);
+  }
+
+  private startCommit(complete: boolean): void {
+    const commit = this.aggregator.commit({ complete, provisional: this.quietPartitions() });
+    if (!commit) return;
+    this.committedRecords = this.records;
+    const startedMs = performance.now();
+    this.lastCommitAtMs = Date.now();
+    this.committing = this.options.store
+      .commit(commit)
+      .then(() => {
+        this.lastCommitMs = performance.now() - startedMs;
+      })
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        this.committing = undefined;
+      });
+  }
+
+  /** Partitions whose open minutes are shown though their watermark doesn't move. */
+  private quietPartitions(): Set<number> {
+    const before = Date.now() - this.options.idleAfterMs;
+    const quiet = new Set<number>();
+    for (const [partition, atMs] of this.lastRecordAtMs) if (atMs < before) quiet.add(partition);
+    return quiet;
+  }
+
+  async commitAll(): Promise<void> {
+    // Whoever else waits for the same commit may have started the next one.
+    while (this.committing) await this.committing;
+    this.throwIfFailed();
+    this.startCommit(true);
+    while (this.committing) await this.committing;
+    this.throwIfFailed();
+  }
+
+  private fail(error: unknown): void {
+    this.commitFailure ??= error instanceof Error ? error : new Error(String(error));
+    this.failed.abort();
+  }
+
+  private throwIfFailed(): void {
+    if (this.commitFailure) throw this.commitFailure;
+  }
+
+  // ------------------------------------------------------------------------------------------ status
+
+  private async tick(): Promise<void> {
+    const { input, onStatus } = this.options;
+    this.ends = await input.ends();
+    this.samples.push({ atMs: Date.now(), records: this.records });
+    while (this.samples.length > 1 && this.samples[0]!.atMs < Date.now() - RATE_WINDOW_MS)
+      this.samples.shift();
+    onStatus(this.status());
+    // Without new records nothing else would write what quiet partitions still hold.
+    const waiting = this.records !== this.committedRecords || this.quietPartitions().size > 0;
+    if (!this.committing && waiting && this.aggregator.status().pendingCells > 0) this.startCommit(false);
+  }
+
+  status(): LiveStatus {
+    const engine = this.aggregator.status();
+    const ledger = { ...this.ledgerBefore };
+    for (const verdict of VERDICTS) {
+      ledger[verdict] += engine.verdicts[verdict];
+      ledger.records += engine.verdicts[verdict];
+    }
+    const first = this.samples[0];
+    const last = this.samples.at(-1);
+    const spanMs = first && last ? last.atMs - first.atMs : 0;
+    return {
+      pid: process.pid,
+      startedAtMs: this.startedAtMs,
+      source: this.options.input.description,
+      methodHash: methodHash(this.options.method),
+      records: this.records,
+      recordsPerSecond: spanMs > 0 ? ((last!.records - first!.records) / spanMs) * 1000 : 0,
+      ledger,
+      partitions: engine.partitions.map(({ partition, position, watermarkMs }) => ({
+        partition,
+        position,
+        end: this.ends.get(partition),
+        watermarkMs: Number.isFinite(watermarkMs) ? watermarkMs : undefined,
+      })),
+      rssBytes: process.memoryUsage.rss(),
+      horizonClicks: engine.horizonClicks,
+      horizonBytes: engine.horizonBytes,
+      lastCommitAtMs: this.lastCommitMs === undefined ? undefined : this.lastCommitAtMs,
+      lastCommitMs: this.lastCommitMs,
+    };
+  }
+}
+
+function explain(error: unknown, source: string): unknown {
+  if (error instanceof LogChangedError) {
+    return new UserError(`${source} is not the log that this data directory has counted: ${error.message}`, {
+      hint: 'Give the log it was counted from, or another --data-dir.',
+      cause: error,
+    });
+  }
+  if (error instanceof MemoryFloorError) {
+    return new UserError(`${error.message}, and standard input can't be read again`, {
+      hint: 'Run from a file or the embedded log.',
+      cause: error,
+    });
+  }
+  return error;
+}
