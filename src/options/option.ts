@@ -60,6 +60,7 @@ export function texts(spec: Common & { value: string }): OptionSpec<string[]> {
   return { ...spec, repeatable: true, schema: z.array(z.string()).default([]) };
 }
 
+/** One of a closed list. */
 export function oneOf<const C extends readonly string[]>(
   spec: Common & { choices: C; default: C[number] },
 ): OptionSpec<C[number]> {
@@ -102,12 +103,14 @@ function numeric(kind: 'integer' | 'number', limits: NumberLimits): z.ZodType<nu
   });
 }
 
+/** A whole number; `1_000_000` is read too. */
 export function integer(
   spec: Common & NumberLimits & { value?: string; default: string },
 ): OptionSpec<number> {
   return { ...spec, value: spec.value ?? 'N', schema: numeric('integer', spec) };
 }
 
+/** A whole number that may be absent. */
 export function optionalInteger(
   spec: Common & NumberLimits & { value?: string },
 ): OptionSpec<number | undefined> {
@@ -179,6 +182,7 @@ export function duration(
   return { ...spec, value: 'DURATION', schema: durationSchema(spec) };
 }
 
+/** A duration that may be absent, in ms. */
 export function optionalDuration(
   spec: Common & { minMs?: number; maxMs?: number },
 ): OptionSpec<number | undefined> {

@@ -71,6 +71,7 @@ export const methodOptions = {
   }),
 };
 
+/** The counting method that these options configure. */
 export function methodOf(options: OptionValues<typeof methodOptions>): Method {
   return {
     version: METHOD_VERSION,

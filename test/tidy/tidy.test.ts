@@ -1,0 +1,231 @@
+// The code's own rules, tested on the code: rooms that don't reach into each other, a core without a clock,
+// packages that are declared where they are used, files and functions that a person can read in one go.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { importsOf, nodesOf, placeOf, ROOT, type SourceText, sourcesIn } from './sources.js';
+
+const FILE_LINES_MAX = 400;
+const TEST_FILE_LINES_MAX = 600;
+const FUNCTION_LINES_MAX = 70;
+
+const src = sourcesIn('src');
+const tests = sourcesIn('test');
+const others = sourcesIn('bench', 'fixtures', 'bin');
+
+/** `core`, `adapters/duckdb`, or `` for a file directly in src. */
+function roomOf(path: string): string {
+  const parts = path.replace(/^src\//, '').split('/');
+  return parts
+    .slice(0, parts[0] === 'adapters' ? 2 : 1)
+    .slice(0, parts.length - 1)
+    .join('/');
+}
+
+/** What each room may import of the others; `errors` and `version` anybody may. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  '': ['commands', 'options', 'ui'],
+  core: [],
+  options: ['core', 'ui'],
+  ui: ['core'],
+  batch: ['core', 'adapters/duckdb'],
+  engine: ['core'],
+  lake: ['core', 'adapters/duckdb'],
+  live: ['core', 'adapters/duckdb'],
+  'adapters/embedded': ['core'],
+  'adapters/file': ['core'],
+  'adapters/duckdb': ['core'],
+};
+
+/** The recomputation must not share the stream's mistakes: of core it may know only what the two must agree on. */
+const BATCH_MAY_KNOW = ['method', 'method-hash', 'ports'].map((name) => `src/core/${name}`);
+
+/** A vendor's package is spoken to in one room, so that it can be replaced there. */
+const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  '@duckdb/node-api': ['adapters/duckdb'],
+  'cli-table3': ['ui'],
+  commander: ['options'],
+  'decimal.js': ['batch'],
+  fzstd: ['adapters/file'],
+  ink: ['ui'],
+  'parquetjs-lite': ['lake'],
+  react: ['ui'],
+  zod: ['options'],
+  zx: ['commands'],
+};
+
+function violations(sources: readonly SourceText[], rule: (source: SourceText) => string[]): string[] {
+  return sources.flatMap(rule);
+}
+
+test('rooms import only what their walls allow', () => {
+  const crossings = violations(src, (source) => {
+    const room = roomOf(source.path);
+    // Commands wire everything together.
+    if (room === 'commands') return [];
+    return importsOf(source).flatMap(({ file }) => {
+      if (file === undefined || file === 'src/errors' || file === 'src/version' || file === 'package')
+        return [];
+      const other = roomOf(`${file}.ts`);
+      const allowed = other === room || (MAY_IMPORT[room] ?? []).includes(other);
+      return allowed ? [] : [`${source.path} imports ${file}`];
+    });
+  });
+  expect(crossings).toEqual([]);
+});
+
+test('the batch recomputation shares nothing with the stream but the method', () => {
+  const batch = src.filter(({ path }) => roomOf(path) === 'batch');
+  const shared = violations(batch, (source) =>
+    importsOf(source).flatMap(({ file }) =>
+      file?.startsWith('src/core/') && !BATCH_MAY_KNOW.includes(file)
+        ? [`${source.path} imports ${file}`]
+        : [],
+    ),
+  );
+  expect(shared).toEqual([]);
+});
+
+test('core has no clock, no chance, no files, no sockets, no vendor', () => {
+  const core = src.filter(({ path }) => roomOf(path) === 'core');
+  const impure = violations(core, (source) => {
+    const words = source.text.matchAll(
+      /\b(Date\.now|new Date\(\)|Math\.random|process\.|performance\.|setTimeout|setInterval|fetch\(|console\.)/g,
+    );
+    const modules = importsOf(source).filter(
+      ({ specifier, file }) =>
+        file === undefined && !(specifier === 'node:crypto' && source.path === 'src/core/method-hash.ts'),
+    );
+    return [
+      ...[...words].map(([word]) => `${source.path}: ${word}`),
+      ...modules.map(({ specifier }) => `${source.path} imports ${specifier}`),
+    ];
+  });
+  expect(impure).toEqual([]);
+});
+
+test('a vendor’s package is imported in one room', () => {
+  const wrong = violations(src, (source) =>
+    importsOf(source).flatMap(({ vendor }) => {
+      if (vendor === undefined || VENDOR_ROOMS[vendor]?.includes(roomOf(source.path))) return [];
+      return [`${source.path} imports ${vendor}`];
+    }),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('packages that are declared are imported, and the other way round', () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const vendorsOf = (sources: readonly SourceText[]) =>
+    new Set(sources.flatMap((source) => importsOf(source).flatMap(({ vendor }) => vendor ?? [])));
+  const used = vendorsOf(src);
+  const usedAnywhere = vendorsOf([...src, ...tests, ...others, ...configs()]);
+  const declared = new Set(Object.keys(manifest.dependencies));
+  // Used by their commands, or as types of other packages.
+  const tools = new Set(['@biomejs/biome', '@types/node', '@types/react']);
+  const all = [...declared, ...Object.keys(manifest.devDependencies).filter((name) => !tools.has(name))];
+  expect(
+    [...used].filter((name) => !declared.has(name)),
+    'imported in src but no dependency',
+  ).toEqual([]);
+  expect(
+    [...usedAnywhere].filter((name) => !all.includes(name)),
+    'imported but not declared',
+  ).toEqual([]);
+  expect(
+    all.filter((name) => !usedAnywhere.has(name)),
+    'declared but never imported',
+  ).toEqual([]);
+});
+
+function configs(): SourceText[] {
+  const path = 'vitest.config.ts';
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  return [{ path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true) }];
+}
+
+test('files are short enough to be one idea', () => {
+  const long = (sources: readonly SourceText[], linesMax: number) =>
+    violations(sources, ({ path, text }) => {
+      const lines = text.split('\n').length - 1;
+      return lines > linesMax ? [`${path}: ${lines} lines`] : [];
+    });
+  expect([...long(src, FILE_LINES_MAX), ...long(tests, TEST_FILE_LINES_MAX)]).toEqual([]);
+});
+
+test('functions are short enough to be read in one go', () => {
+  const long = violations(src, (source) =>
+    [...nodesOf(source.tree)].filter(ts.isFunctionLike).flatMap((node) => {
+      const { line: first } = source.tree.getLineAndCharacterOfPosition(node.getStart());
+      const { line: last } = source.tree.getLineAndCharacterOfPosition(node.getEnd());
+      const lines = last - first + 1;
+      return lines > FUNCTION_LINES_MAX ? [`${placeOf(source, node)}: ${lines} lines`] : [];
+    }),
+  );
+  expect(long).toEqual([]);
+});
+
+test('every file says first why it exists', () => {
+  const silent = violations([...src, ...tests], ({ path, text }) =>
+    /^(#!.*\n)?(\/\/ |\/\*)/.test(text) ? [] : [path],
+  );
+  expect(silent).toEqual([]);
+});
+
+test('every exported function says what it gives', () => {
+  const silent = violations(src, (source) =>
+    source.tree.statements.flatMap((statement) => {
+      if (!ts.isFunctionDeclaration(statement)) return [];
+      const exported = statement.modifiers?.some((one) => one.kind === ts.SyntaxKind.ExportKeyword);
+      if (!exported || ts.getJSDocCommentsAndTags(statement).length > 0) return [];
+      return [`${placeOf(source, statement)}: ${statement.name?.text}`];
+    }),
+  );
+  expect(silent).toEqual([]);
+});
+
+test('no name hides what it names', () => {
+  const vague = /(^|[-_])(data|managers?|helpers?|utils?|misc|common|stuff)([-_.]|$)/;
+  const files = [...src, ...tests].filter(({ path }) => vague.test(path.split('/').at(-1) ?? ''));
+  const names = violations(src, (source) =>
+    [...nodesOf(source.tree)]
+      .filter(
+        (node) =>
+          ts.isVariableDeclaration(node) || ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node),
+      )
+      .flatMap((node) => {
+        const name = node.name && ts.isIdentifier(node.name) ? node.name.text : '';
+        return /^(data|tmp|foo|stuff)$|(Manager|Helper|Utils?)$/.test(name)
+          ? [`${placeOf(source, node)}: ${name}`]
+          : [];
+      }),
+  );
+  expect([...files.map(({ path }) => path), ...names]).toEqual([]);
+});
+
+test('nothing is left over or switched off', () => {
+  const left = violations([...src, ...tests, ...others], (source) => {
+    if (source.path.startsWith('test/tidy/')) return [];
+    const words = source.text.matchAll(
+      /\b(TODO|FIXME|XXX|HACK)\b|@ts-(ignore|nocheck)|\b(it|test|describe)\.only\b/g,
+    );
+    return [...words].map(([word]) => `${source.path}: ${word}`);
+  });
+  const typed = violations([...src, ...tests], (source) =>
+    [...nodesOf(source.tree)].flatMap((node) => {
+      if (node.kind === ts.SyntaxKind.AnyKeyword) return [`${placeOf(source, node)}: any`];
+      const hides = ts.isCatchClause(node) && node.block.getText().replace(/\s/g, '') === '{}';
+      return hides ? [`${placeOf(source, node)}: an error is swallowed without a word`] : [];
+    }),
+  );
+  expect([...left, ...typed]).toEqual([]);
+});
+
+test('the executable is three lines', () => {
+  const lines = readFileSync(join(ROOT, 'bin/click-agg.js'), 'utf8').split('\n').filter(Boolean);
+  expect(lines).toHaveLength(3);
+});
