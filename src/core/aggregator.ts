@@ -11,16 +11,13 @@
 // The last three are judged again whenever a late click changes them; `changed` keeps ledger and totals true.
 //
 // Memory is a function of the log: `restore` rebuilds it from the records at and above the rewind offsets.
-import { Bots } from './bots.js';
-import { ClickRows, FLAG, NONE } from './click-rows.js';
+import { FLAG, NONE, verdictOf } from './click-rows.js';
+import { DeadLetters } from './dead-letters.js';
 import type { DecodedBatch } from './decoded-batch.js';
-import { DoubleClicks } from './double-clicks.js';
-import { Duplicates } from './duplicates.js';
-import { formatIp } from './ip-address.js';
-import { BUCKET_MS, INVALID_REASONS, type Method, VERDICTS, type Verdict } from './method.js';
-import { PartitionBook, VERDICT } from './partition-books.js';
-import type { Checkpoint, Commit, DeadLetter, LedgerChange, Positions, StoredState } from './ports.js';
-import { Totals } from './totals.js';
+import { Memory } from './memory.js';
+import { BUCKET_MS, INVALID_REASONS, type Method, VERDICT_CODE, VERDICTS, type Verdict } from './method.js';
+import { PartitionBook } from './partition-books.js';
+import type { Checkpoint, Commit, LedgerChange, Positions, StoredState } from './ports.js';
 
 export interface AggregatorOptions {
   /** Partitions of the log: memory waits for the quiet ones among them. More may turn up. */
@@ -64,26 +61,15 @@ export interface AggregatorStatus {
   pendingDeadLetterBytes: number;
 }
 
-const utf8 = new TextDecoder();
-
 export class Aggregator {
-  private readonly rows = new ClickRows();
-  private readonly duplicates = new Duplicates(this.rows);
-  private readonly doubleClicks: DoubleClicks;
-  private readonly bots: Bots;
-  private readonly totals = new Totals();
+  private readonly memory: Memory;
+  private readonly letters: DeadLetters;
   private readonly books = new Map<number, PartitionBook>();
   private readonly verdictCounts = new Float64Array(VERDICTS.length);
   private recordsSeen = 0;
   private maxEventTimeMs = -Infinity;
 
   private freshRows: number[] = [];
-  /** Rows whose verdict became or ceased to be `bot` since the last commit. */
-  private botChanges: number[] = [];
-  private deadLetters: DeadLetter[] = [];
-  private deadLetterBytes = 0;
-
-  private floorMs = -Infinity;
   private openPeriods: Checkpoint['openPeriods'] = [];
   private checkpointChanged = false;
   /** The floor stays below `floorMs` until the record at `offset` was judged. */
@@ -100,13 +86,9 @@ export class Aggregator {
     private readonly method: Method,
     private readonly options: AggregatorOptions,
   ) {
-    const changed = (row: number, flagsBefore: number): void => this.changed(row, flagsBefore);
-    this.doubleClicks = new DoubleClicks(this.rows, method.doubleClickMs, changed);
-    this.bots = new Bots(
-      this.rows,
-      { windowMs: method.botWindowMs, threshold: method.botThreshold },
-      changed,
-    );
+    this.memory = new Memory(method, (row, flagsBefore) => this.changed(row, flagsBefore));
+    const { rows, bots, totals } = this.memory;
+    this.letters = new DeadLetters(rows, bots, totals, method);
     for (let partition = 0; partition < options.partitionCount; partition++) this.bookOf(partition);
   }
 
@@ -143,13 +125,13 @@ export class Aggregator {
       this.hold = {
         partition: holdFor.partition,
         offset: holdFor.offset,
-        floorMs: this.floorFor(holdFor.eventTimeMs),
+        floorMs: this.memory.floorFor(holdFor.eventTimeMs),
       };
       this.checkpointChanged = true;
     } else if (state.checkpoint) {
-      this.floorMs = state.checkpoint.floorMs;
+      this.memory.floorMs = state.checkpoint.floorMs;
       this.openPeriods = state.checkpoint.openPeriods;
-      this.doubleClicks.carry(state.checkpoint.openPeriods);
+      this.memory.doubleClicks.carry(state.checkpoint.openPeriods);
     }
     return from;
   }
@@ -164,10 +146,11 @@ export class Aggregator {
   }
 
   private finishRebuild(): void {
-    this.doubleClicks.carry([]);
-    this.totals.settleRebuilt(this.isDue(false));
-    for (let row = 0; row < this.rows.used; row++) {
-      if (verdictOf(this.rows.flags[row]!) === VERDICT.bot) this.rows.flags[row]! |= FLAG.lettered;
+    this.memory.doubleClicks.carry([]);
+    const { rows, totals } = this.memory;
+    totals.settleRebuilt(this.isDue(false));
+    for (let row = 0; row < rows.used; row++) {
+      if (verdictOf(rows.flags[row]!) === VERDICT_CODE.bot) rows.flags[row]! |= FLAG.lettered;
     }
     for (const [partition, maxEventTimeMs] of this.storedMaxEventTimeMs) {
       const book = this.bookOf(partition);
@@ -198,8 +181,8 @@ export class Aggregator {
       this.judge(batch, i, book, rebuilding);
       book.position = offset + 1;
     }
-    this.doubleClicks.settle();
-    this.bots.settle();
+    this.memory.doubleClicks.settle();
+    this.memory.bots.settle();
     this.enterFreshRows(rebuilding);
     if (beyond) this.held.push(structuredClone(batch)); // its owner uses the buffer again
     if (rebuilding) {
@@ -212,12 +195,12 @@ export class Aggregator {
   }
 
   private judge(batch: DecodedBatch, i: number, book: PartitionBook, silent: boolean): void {
-    const { method } = this;
+    const { method, memory } = this;
     this.recordsSeen++;
     if (batch.reason[i] !== 0) {
       if (silent) return;
-      this.enter(book, undefined, VERDICT.invalid);
-      this.deadLetter(batch, i, 'invalid', INVALID_REASONS[batch.reason[i]!]!);
+      this.enter(book, undefined, VERDICT_CODE.invalid);
+      this.letters.add(batch, i, 'invalid', INVALID_REASONS[batch.reason[i]!]!);
       return;
     }
     const eventTimeMs = batch.eventTimeMs[i]!;
@@ -226,12 +209,12 @@ export class Aggregator {
     const lateMs = book.watermarkMs(method) - bucketEndMs;
     if (lateMs > method.allowedLatenessMs) {
       if (silent) return;
-      this.enter(book, eventTimeMs, VERDICT.tooLate);
+      this.enter(book, eventTimeMs, VERDICT_CODE.tooLate);
       const reason = `its minute had closed ${lateMs / 1000} s before, more than ${method.allowedLatenessMs / 1000} s`;
-      this.deadLetter(batch, i, 'too_late', reason);
+      this.letters.add(batch, i, 'too_late', reason);
       return;
     }
-    if (eventTimeMs < this.floorMs) {
+    if (eventTimeMs < memory.floorMs) {
       // Records before the floor of a rebuild are context that nothing depends on any more.
       if (silent && !this.rebuiltFromStart) {
         if (eventTimeMs > book.maxEventTimeMs) book.maxEventTimeMs = eventTimeMs;
@@ -239,15 +222,15 @@ export class Aggregator {
       }
       throw new MemoryFloorError(book.partition, batch.offset[i]!, eventTimeMs);
     }
-    const row = this.duplicates.admit(batch, i);
+    const row = memory.duplicates.admit(batch, i);
     if (row === NONE) {
-      if (!silent) this.enter(book, eventTimeMs, VERDICT.duplicate);
+      if (!silent) this.enter(book, eventTimeMs, VERDICT_CODE.duplicate);
     } else {
       book.hold(eventTimeMs, batch.offset[i]!);
-      this.rows.cell[row] = this.totals.cellOf(batch, i);
+      memory.rows.cell[row] = memory.totals.cellOf(batch, i);
       this.freshRows.push(row);
-      this.doubleClicks.insert(row);
-      this.bots.insert(row, batch, i);
+      memory.doubleClicks.insert(row);
+      memory.bots.insert(row, batch, i);
     }
     if (eventTimeMs > book.maxEventTimeMs) {
       book.maxEventTimeMs = eventTimeMs;
@@ -258,15 +241,15 @@ export class Aggregator {
 
   /** Books the clicks of this batch, now that their verdicts are known. */
   private enterFreshRows(silent: boolean): void {
-    const { rows } = this;
+    const { rows, totals } = this.memory;
     for (const row of this.freshRows) {
       const flags = rows.flags[row]! & ~FLAG.fresh;
       rows.flags[row] = flags;
       const verdict = verdictOf(flags);
       const partition = rows.partition[row]!;
-      if (verdict === VERDICT.billable) this.totals.count(rows.cell[row]!, 1, partition);
+      if (verdict === VERDICT_CODE.billable) totals.count(rows.cell[row]!, 1, partition);
       if (silent) continue;
-      if (verdict === VERDICT.bot) this.botChanges.push(row);
+      if (verdict === VERDICT_CODE.bot) this.letters.botChanged(row);
       this.enter(this.bookOf(partition), rows.timeMs[row]!, verdict);
     }
     this.freshRows.length = 0;
@@ -275,15 +258,15 @@ export class Aggregator {
   /** A click's flags were `before` and are different now: moves it in totals and ledger if its verdict is. */
   private changed(row: number, flagsBefore: number): void {
     if (flagsBefore & FLAG.fresh) return;
-    const { rows } = this;
+    const { rows, totals } = this.memory;
     const before = verdictOf(flagsBefore);
     const after = verdictOf(rows.flags[row]!);
     if (before === after) return;
     const partition = rows.partition[row]!;
-    if (before === VERDICT.billable) this.totals.count(rows.cell[row]!, -1, partition);
-    if (after === VERDICT.billable) this.totals.count(rows.cell[row]!, 1, partition);
+    if (before === VERDICT_CODE.billable) totals.count(rows.cell[row]!, -1, partition);
+    if (after === VERDICT_CODE.billable) totals.count(rows.cell[row]!, 1, partition);
     if (this.targets.size > 0) return;
-    if (before === VERDICT.bot || after === VERDICT.bot) this.botChanges.push(row);
+    if (before === VERDICT_CODE.bot || after === VERDICT_CODE.bot) this.letters.botChanged(row);
     const book = this.bookOf(partition);
     book.enter(rows.timeMs[row]!, before, -1);
     this.verdictCounts[before]!--;
@@ -295,46 +278,11 @@ export class Aggregator {
     this.verdictCounts[verdict]!++;
   }
 
-  private deadLetter(batch: DecodedBatch, i: number, verdict: DeadLetter['verdict'], reason: string): void {
-    const { bytes, keyStart, keyEnd } = batch;
-    const sound = batch.reason[i] === 0;
-    const text = (start: number, length: number): string | undefined =>
-      sound ? utf8.decode(bytes.subarray(start, start + length)) : undefined;
-    const eventTimeMs = batch.eventTimeMs[i]!;
-    const appendTimeMs = batch.appendTimeMs[i]!;
-    const value = bytes.slice(batch.valueStart[i]!, batch.valueEnd[i]!);
-    this.deadLetterBytes += value.length;
-    this.deadLetters.push({
-      partition: batch.partition[i]!,
-      offset: batch.offset[i]!,
-      verdict,
-      reason,
-      eventTimeMs: Number.isNaN(eventTimeMs) ? undefined : eventTimeMs,
-      appendTimeMs: Number.isNaN(appendTimeMs) ? undefined : appendTimeMs,
-      clickId: undefined,
-      adId: text(batch.adStart[i]!, batch.adLength[i]!),
-      campaignId: text(batch.campaignStart[i]!, batch.campaignLength[i]!),
-      ipAddress: sound ? formatIp(batch.ip, 4 * i) : undefined,
-      key: keyStart[i]! < 0 ? undefined : bytes.slice(keyStart[i]!, keyEnd[i]!),
-      value,
-      valueBytes: batch.valueBytes[i]!,
-    });
-  }
-
   // -------------------------------------------------------------------------------------------- memory
-
-  /** Memory's floor for clicks that may still come at or after `horizonMs`. */
-  private floorFor(horizonMs: number): number {
-    const { botWindowMs, doubleClickMs } = this.method;
-    // Verdicts may change back to one window before; cells are whole minutes; and those clicks, to get the same
-    // verdict when memory is rebuilt, need the clicks of one more window, or an open period carried over.
-    const changesMs = Math.floor((horizonMs - botWindowMs) / BUCKET_MS) * BUCKET_MS;
-    return Math.floor(Math.min(changesMs - botWindowMs, horizonMs - doubleClickMs) / BUCKET_MS) * BUCKET_MS;
-  }
 
   /** Forgets clicks that nothing depends on any more; a few at a time isn't worth a walk through all. */
   private moveFloor(): void {
-    const { method, hold } = this;
+    const { method, memory, hold } = this;
     let horizonMs = Infinity;
     const quietAfter = this.options.quietAfterRecords ?? QUIET_AFTER_RECORDS;
     for (const book of this.books.values()) {
@@ -344,95 +292,24 @@ export class Aggregator {
       if (!quiet) horizonMs = Math.min(horizonMs, book.horizonMs(method));
     }
     if (horizonMs === Infinity) return;
-    let floorMs = this.floorFor(horizonMs);
+    let floorMs = memory.floorFor(horizonMs);
     if (hold) {
       if (this.bookOf(hold.partition).position > hold.offset) this.hold = undefined;
       else floorMs = Math.min(floorMs, hold.floorMs);
     }
-    const stepMs =
-      Math.max(1, Math.floor((method.watermarkDelayMs + method.allowedLatenessMs) / 8 / BUCKET_MS)) *
-      BUCKET_MS;
-    if (floorMs > -Infinity && floorMs >= this.floorMs + stepMs) this.forgetBefore(floorMs);
+    if (floorMs > -Infinity && floorMs >= memory.floorMs + memory.floorStepMs) this.forgetBefore(floorMs);
   }
 
   private forgetBefore(floorMs: number): void {
-    const { rows } = this;
-    const reachMs = floorMs + this.method.doubleClickMs;
-    const crossing: number[] = [];
-    // Bot changes refer to rows by number: their dead letters are made before the rows go.
-    this.writeBotLetters();
-    for (let row = 0; row < rows.used; row++) {
-      const flags = rows.flags[row]!;
-      if (flags & FLAG.free) continue;
-      const timeMs = rows.timeMs[row]!;
-      if (timeMs >= floorMs) {
-        if (flags & FLAG.double && timeMs < reachMs && timeMs - rows.sinceMs[row]! < floorMs)
-          crossing.push(row);
-        continue;
-      }
-      if (!(flags & FLAG.pairCut)) this.doubleClicks.cut(row, floorMs);
-      if (!(flags & FLAG.ipCut)) this.bots.cut(row, floorMs);
-      this.duplicates.forget(row);
-    }
-    for (let row = 0; row < rows.used; row++) {
-      if (!(rows.flags[row]! & FLAG.free) && rows.timeMs[row]! < floorMs) rows.free(row);
-    }
-    this.openPeriods = crossing
-      .filter((row) => rows.olderOfPair[row] === NONE)
-      .map((row) => ({
-        hash: Array.from(rows.pairHash.subarray(4 * row, 4 * row + 4)) as unknown as [
-          number,
-          number,
-          number,
-          number,
-        ],
-        openedMs: rows.timeMs[row]! - rows.sinceMs[row]!,
-      }));
-    if (this.targets.size > 0) this.totals.settleRebuilt(() => true);
-    this.totals.forgetBefore(floorMs);
+    this.letters.settleBots();
+    // What a rebuild counted is in the store already.
+    if (this.targets.size > 0) this.memory.totals.settleRebuilt(() => true);
+    this.openPeriods = this.memory.forgetBefore(floorMs);
     for (const book of this.books.values()) book.forgetBefore(floorMs);
-    this.floorMs = floorMs;
     this.checkpointChanged = true;
   }
 
   // -------------------------------------------------------------------------------------------- committing
-
-  private withdrawn: { partition: number; offset: number }[] = [];
-
-  /** Makes the dead letters of clicks that became bots, and withdraws those of clicks that are none any more. */
-  private writeBotLetters(): void {
-    const { rows, method } = this;
-    const reason = `more than ${method.botThreshold} clicks of its IP address within ${method.botWindowMs / 1000} s`;
-    for (const row of this.botChanges) {
-      const flags = rows.flags[row]!;
-      const isBot = verdictOf(flags) === VERDICT.bot;
-      if (isBot === ((flags & FLAG.lettered) !== 0)) continue;
-      rows.flags[row] = flags ^ FLAG.lettered;
-      const partition = rows.partition[row]!;
-      const offset = rows.offset[row]!;
-      if (!isBot) {
-        this.withdrawn.push({ partition, offset });
-        continue;
-      }
-      const ip = this.bots.ipOf(row);
-      this.deadLetterBytes += 100;
-      this.deadLetters.push({
-        partition,
-        offset,
-        verdict: 'bot',
-        reason,
-        eventTimeMs: rows.timeMs[row]!,
-        appendTimeMs: undefined,
-        clickId: utf8.decode(rows.idBytes(row)),
-        ...this.totals.describe(rows.cell[row]!),
-        ipAddress: formatIp(ip.words, ip.at),
-        key: undefined,
-        value: undefined,
-        valueBytes: undefined,
-      });
-    }
-    this.botChanges.length = 0;
-  }
 
   private isDue(
     complete: boolean,
@@ -444,7 +321,7 @@ export class Aggregator {
     return (minuteEndMs, partition) =>
       complete ||
       minuteEndMs <= watermarks.get(partition)! ||
-      minuteEndMs - BUCKET_MS < this.floorMs ||
+      minuteEndMs - BUCKET_MS < this.memory.floorMs ||
       provisional?.has(partition) === true;
   }
 
@@ -455,25 +332,20 @@ export class Aggregator {
    */
   commit({ complete, provisional }: CommitOptions): Commit | undefined {
     if (this.targets.size > 0) return undefined;
-    this.writeBotLetters();
     const ledger: LedgerChange[] = [];
     for (const book of this.books.values()) book.takeLedger(ledger);
-    const letters = settleLetters(this.deadLetters, this.withdrawn);
-    this.deadLetters = [];
-    this.withdrawn = [];
-    this.deadLetterBytes = 0;
     const checkpoint = this.checkpointChanged
-      ? { floorMs: this.floorMs, openPeriods: this.openPeriods }
+      ? { floorMs: this.memory.floorMs, openPeriods: this.openPeriods }
       : undefined;
     this.checkpointChanged = false;
-    const cells = this.totals.take(this.isDue(complete, provisional));
+    const cells = this.memory.totals.take(this.isDue(complete, provisional));
     return {
       cells,
       ledger,
-      ...letters,
+      ...this.letters.take(),
       positions: [...this.books.values()].map((book) => book.positions()),
       checkpoint,
-      complete: this.totals.dirtyCount === 0,
+      complete: this.memory.totals.dirtyCount === 0,
     };
   }
 
@@ -488,15 +360,10 @@ export class Aggregator {
         position: book.position,
         watermarkMs: book.watermarkMs(this.method),
       })),
-      horizonClicks: this.rows.live,
-      horizonBytes:
-        this.rows.bytes +
-        this.duplicates.bytes +
-        this.doubleClicks.bytes +
-        this.bots.bytes +
-        this.totals.bytes,
-      pendingCells: this.totals.dirtyCount,
-      pendingDeadLetterBytes: this.deadLetterBytes,
+      horizonClicks: this.memory.rows.live,
+      horizonBytes: this.memory.bytes,
+      pendingCells: this.memory.totals.dirtyCount,
+      pendingDeadLetterBytes: this.letters.pendingBytes,
     };
   }
 }
@@ -510,27 +377,4 @@ export class LogChangedError extends Error {
     super(`partition ${partition} below offset ${position} is not what was counted`);
     this.name = 'LogChangedError';
   }
-}
-
-function verdictOf(flags: number): number {
-  if (flags & FLAG.double) return VERDICT.doubleClick;
-  return flags & FLAG.bot ? VERDICT.bot : VERDICT.billable;
-}
-
-/** A letter that was made and withdrawn between two commits, or the other way round, is settled here. */
-function settleLetters(
-  letters: readonly DeadLetter[],
-  withdrawn: readonly { partition: number; offset: number }[],
-): Pick<Commit, 'deadLetters' | 'withdrawn'> {
-  if (withdrawn.length === 0) return { deadLetters: letters, withdrawn };
-  const keyOf = (at: { partition: number; offset: number }): string => `${at.partition}:${at.offset}`;
-  const balance = new Map<string, number>();
-  for (const letter of letters) balance.set(keyOf(letter), (balance.get(keyOf(letter)) ?? 0) + 1);
-  for (const at of withdrawn) balance.set(keyOf(at), (balance.get(keyOf(at)) ?? 0) - 1);
-  const once = new Set<string>();
-  const isFirst = (key: string): boolean => !once.has(key) && once.add(key) !== undefined;
-  return {
-    deadLetters: letters.filter((letter) => balance.get(keyOf(letter))! > 0 && isFirst(keyOf(letter))),
-    withdrawn: withdrawn.filter((at) => balance.get(keyOf(at))! < 0 && isFirst(keyOf(at))),
-  };
 }

@@ -4,6 +4,7 @@
 import { grown, grownCapacity } from './columns.js';
 import { type DecodedBatch, INLINE_ID_BYTES_MAX, UUID_ID } from './decoded-batch.js';
 import { hashBytes, hashWords } from './hash128.js';
+import { VERDICT_CODE } from './method.js';
 
 export const NONE = -1;
 
@@ -20,6 +21,12 @@ export const FLAG = {
   ipCut: 32,
   free: 128,
 } as const;
+
+/** Double-click and bot are decided independently; where both hold, the verdict is `double_click`. */
+export function verdictOf(flags: number): number {
+  if (flags & FLAG.double) return VERDICT_CODE.doubleClick;
+  return flags & FLAG.bot ? VERDICT_CODE.bot : VERDICT_CODE.billable;
+}
 
 export class ClickRows {
   private capacity = 1024;

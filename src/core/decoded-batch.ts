@@ -33,6 +33,8 @@ export interface DecodedBatch {
   /** Bytes of the click id, or UUID_ID. */
   idLength: Uint8Array;
   idStart: Int32Array;
+  /** True length of the click id in bytes. */
+  idBytes: Uint8Array;
   adStart: Int32Array;
   adLength: Uint8Array;
   campaignStart: Int32Array;
@@ -50,7 +52,7 @@ export interface DecodedBatch {
 }
 
 const WIDE = 8;
-const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 9 + 2 + 5;
+const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 9 + 2 + 6;
 
 /** Bytes of a buffer for `capacity` records and `bytesCapacity` bytes of text. */
 export function decodedBufferBytes(capacity: number, bytesCapacity: number): number {
@@ -92,6 +94,7 @@ export function layOutBatch(buffer: ArrayBuffer, capacity: number): DecodedBatch
     country: new Uint16Array(buffer, take(2, capacity), capacity),
     reason: u8(),
     idLength: u8(),
+    idBytes: u8(),
     adLength: u8(),
     campaignLength: u8(),
     device: u8(),

@@ -239,6 +239,7 @@ function packClickId(batch: DecodedBatch, i: number, start: number, length: numb
   const at = 4 * i;
   batch.idStart[i] = start;
   batch.idLength[i] = length;
+  batch.idBytes[i] = length;
   idWords[at] = 0;
   idWords[at + 1] = 0;
   idWords[at + 2] = 0;

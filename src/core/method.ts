@@ -62,6 +62,16 @@ export type DeviceType = (typeof DEVICE_TYPES)[number];
 export const VERDICTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
+/** Verdicts as numbers: indexes into VERDICTS. */
+export const VERDICT_CODE = {
+  invalid: 0,
+  tooLate: 1,
+  duplicate: 2,
+  doubleClick: 3,
+  bot: 4,
+  billable: 5,
+} as const;
+
 /**
  * The reasons of `invalid`, in the order they are tested: the first that applies is given.
  * The index in this list is the code that decoded batches carry; 0 stands for a sound record.

@@ -3,9 +3,6 @@
 import { BUCKET_MS, type Method, VERDICTS } from './method.js';
 import { type LedgerChange, NO_EVENT_TIME, type PartitionPosition } from './ports.js';
 
-/** Indexes into VERDICTS. */
-export const VERDICT = { invalid: 0, tooLate: 1, duplicate: 2, doubleClick: 3, bot: 4, billable: 5 } as const;
-
 interface MinuteBook {
   minute: number;
   /** Changes since the last commit, by index in VERDICTS. */
