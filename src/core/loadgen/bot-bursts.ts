@@ -4,8 +4,9 @@ import type { Method } from '../method.js';
 import type { Random } from './random.js';
 
 const BURSTS_MAX = 1024;
-/** A burst's clicks reach the log within about this time where the rate allows it. */
+/** A burst's clicks reach the log within about this time, or this many records if those come sooner. */
 const BURST_ARRIVAL_MS = 20_000;
+const BURST_RECORDS = 5000;
 /** The greatest share of records that bots take while bursts run, so that a slow log still has others. */
 const CROWDING_MAX = 0.5;
 
@@ -39,7 +40,7 @@ export class BotBursts {
     // As if the log had begun somewhere in the life of another one.
     this.owed = share > 0 ? random.unit() * this.nextClicks : 0;
     const meanClicks = method.botThreshold * 2 + 1;
-    this.perBurstShare = meanClicks / ((BURST_ARRIVAL_MS / 1000) * clicksPerSecond);
+    this.perBurstShare = meanClicks / Math.min(BURST_RECORDS, (BURST_ARRIVAL_MS / 1000) * clicksPerSecond);
   }
 
   /** Called for every record: is it a bot's? */
