@@ -1,0 +1,143 @@
+// What `click-agg top` shows at one moment, read from a living run or from a store: the same for the
+// dashboard, the plain tables and JSON.
+import { BUCKET_MS } from '../../core/method.js';
+import type { GroupColumn, LedgerCounts, LiveStatus, TotalsQuery, TotalsRow } from '../../core/ports.js';
+
+export const VIEWS = ['ads', 'campaigns', 'countries', 'devices'] as const;
+export type View = (typeof VIEWS)[number];
+
+export const VIEW_COLUMN = {
+  ads: 'ad_id',
+  campaigns: 'campaign_id',
+  countries: 'country',
+  devices: 'device_type',
+} as const satisfies Record<View, GroupColumn>;
+
+/** Minutes of event time that the lists count and the sparklines draw. */
+export const WINDOW_MINUTES = 30;
+
+/** With a filter, so many names are looked through. */
+const FILTERED_NAMES_MAX = 5_000;
+
+export interface TopRow {
+  name: string;
+  /** Billable clicks of the window. */
+  clicks: number;
+  /** Billable clicks by minute, oldest first, one for each minute of the window. */
+  minutes: number[];
+}
+
+export interface PartitionRow {
+  partition: number;
+  position: number;
+  /** Records that are in the log and not counted yet; undefined if unknown. */
+  lag: number | undefined;
+  /** Epoch ms; undefined before the first sound record. */
+  watermarkMs: number | undefined;
+}
+
+export interface Snapshot {
+  /** Absent when no run lives and the store itself was read. */
+  live: LiveStatus | undefined;
+  /** Greatest watermark, epoch ms: up to here minutes are closed somewhere. */
+  asOfMs: number | undefined;
+  /** The window of the lists, epoch ms, `[from, to)`; undefined when nothing was counted. */
+  window: { fromMs: number; toMs: number } | undefined;
+  ledger: LedgerCounts;
+  partitions: PartitionRow[];
+  lists: Partial<Record<View, TopRow[]>>;
+}
+
+/** Where a snapshot is read from. */
+export interface TotalsReader {
+  query(query: TotalsQuery): Promise<TotalsRow[]>;
+}
+
+export interface ListRequest {
+  views: readonly View[];
+  /** Only names that contain this, whatever their case. */
+  filter: string;
+  /** Rows a list. */
+  limit: number;
+}
+
+/** The window of the lists that ends with the last minute that may hold clicks. */
+export function windowUpTo(asOfMs: number | undefined): Snapshot['window'] {
+  if (asOfMs === undefined || !Number.isFinite(asOfMs)) return undefined;
+  const toMs = Math.floor(asOfMs / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
+  return { fromMs: toMs - WINDOW_MINUTES * BUCKET_MS, toMs };
+}
+
+/** The greatest watermark of the partitions, epoch ms. */
+export function greatestWatermark(partitions: readonly PartitionRow[]): number | undefined {
+  const known = partitions.flatMap(({ watermarkMs }) => watermarkMs ?? []).filter(Number.isFinite);
+  return known.length > 0 ? known.reduce((a, b) => Math.max(a, b)) : undefined;
+}
+
+/** The partitions of a living run. */
+export function livePartitions(status: LiveStatus): PartitionRow[] {
+  return status.partitions.map(({ partition, position, end, watermarkMs }) => ({
+    partition,
+    position,
+    lag: end === undefined ? undefined : Math.max(0, end - position),
+    watermarkMs,
+  }));
+}
+
+/** The asked lists over the window: two queries a list, the second only for the names that are shown. */
+export async function readLists(
+  reader: TotalsReader,
+  window: Snapshot['window'],
+  { views, filter, limit }: ListRequest,
+): Promise<Snapshot['lists']> {
+  const lists: Snapshot['lists'] = {};
+  for (const view of views)
+    lists[view] = window ? await readList(reader, window, { view, filter, limit }) : [];
+  return lists;
+}
+
+async function readList(
+  reader: TotalsReader,
+  window: { fromMs: number; toMs: number },
+  { view, filter, limit }: { view: View; filter: string; limit: number },
+): Promise<TopRow[]> {
+  const column = VIEW_COLUMN[view];
+  const period = { ...NO_FILTER, ...window };
+  const wanted = filter.toLowerCase();
+  const ranked = await reader.query({
+    ...period,
+    groupBy: [column],
+    top: true,
+    limit: wanted ? FILTERED_NAMES_MAX : limit,
+  });
+  const names = ranked
+    .map((row) => ({ name: String(row[column]), clicks: Number(row.clicks) }))
+    .filter(({ name }) => name.toLowerCase().includes(wanted))
+    .slice(0, limit);
+  if (names.length === 0) return [];
+  const byMinute = await reader.query({
+    ...period,
+    [FILTER_OF[view]]: names.map(({ name }) => name),
+    groupBy: ['minute', column],
+    top: false,
+    limit: undefined,
+  });
+  const rows = new Map(
+    names.map((row) => [row.name, { ...row, minutes: new Array<number>(WINDOW_MINUTES).fill(0) }]),
+  );
+  for (const row of byMinute) {
+    const minute = Math.floor((Date.parse(String(row.minute)) - window.fromMs) / BUCKET_MS);
+    const minutes = rows.get(String(row[column]))?.minutes;
+    if (minutes && minute >= 0 && minute < minutes.length) minutes[minute] = Number(row.clicks);
+  }
+  return [...rows.values()];
+}
+
+const NO_FILTER = { adIds: [], campaignIds: [], countries: [], deviceTypes: [] };
+
+const FILTER_OF = {
+  ads: 'adIds',
+  campaigns: 'campaignIds',
+  countries: 'countries',
+  devices: 'deviceTypes',
+} as const satisfies Record<View, keyof TotalsQuery>;
