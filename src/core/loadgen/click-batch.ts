@@ -21,6 +21,7 @@ export const BATCH_BYTES_FULL = 4 * 1024 * 1024;
 /** The longest record with its envelope: just above RECORD_BYTES_MAX, nearly all of it plain letters. */
 export const RECORD_ROOM_BYTES = RECORD_BYTES_MAX + 64 * 1024;
 
+/** An empty batch, to be filled again and again. */
 export function newClickBatch(): ClickBatch {
   return {
     count: 0,

@@ -19,6 +19,7 @@ export interface Click {
   eventTimeMs: number;
 }
 
+/** A click to be filled in. */
 export function newClick(): Click {
   return { ad: 0, user: 0, burst: -1, a: 0, b: 0, c: 0, d: 0, eventTimeMs: 0 };
 }

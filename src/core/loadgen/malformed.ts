@@ -223,6 +223,7 @@ export function fieldsOf(json: string): Fields {
   ]);
 }
 
+/** One JSON object on one line, without spaces. */
 export function objectText(fields: Fields): string {
   return `{${fields.map(([name, json]) => `"${name}":${json}`).join(',')}}`;
 }
@@ -232,6 +233,7 @@ function withField(fields: Fields, name: string, json: string): Fields {
   return [...fields.filter(([other]) => other !== name), [name, json]];
 }
 
+/** `\u0041` for a character of one UTF-16 unit. */
 export function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

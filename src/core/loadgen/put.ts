@@ -15,10 +15,12 @@ for (let pair = 0; pair < 100; pair++) {
 
 const DAY_MS = 86_400_000;
 
+/** The bytes of an ASCII text. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
+/** All of `from`. A loop, because a call of `set` costs more than so few bytes. */
 export function putBytes(to: Uint8Array, at: number, from: Uint8Array): number {
   for (let i = 0; i < from.length; i++) to[at + i] = from[i];
   return at + from.length;

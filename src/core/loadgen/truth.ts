@@ -57,6 +57,7 @@ export interface Truth {
   };
 }
 
+/** The account of what was tallied, as JSON. */
 export function truthOf(tally: Tally, profile: LoadProfile): Truth {
   const invalid = tally.reasons.reduce((sum, count) => sum + count, 0);
   return {
