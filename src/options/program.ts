@@ -42,7 +42,7 @@ export function parseLine(program: ProgramDefinition, argv: readonly string[]): 
     root.parse(withoutHelpCommand(argv, program), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return outcomeOf(error, printed, program);
+    return outcomeOf(error, { printed, program, argv });
   }
   return run.line ?? { kind: 'print', text: help, misuse: true };
 }
@@ -124,12 +124,18 @@ function collectFlags(parser: Parser, flags: Map<string, string | readonly strin
   }
 }
 
-function outcomeOf(error: CommanderError, printed: string[], program: ProgramDefinition): ParsedLine {
+interface Attempt {
+  printed: readonly string[];
+  program: ProgramDefinition;
+  argv: readonly string[];
+}
+
+function outcomeOf(error: CommanderError, { printed, program, argv }: Attempt): ParsedLine {
   if (error.exitCode === 0) return { kind: 'print', text: printed.join(''), misuse: false };
   if (error.code === 'commander.help') return { kind: 'print', text: printed.join(''), misuse: true };
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const asked = suggestion ? suggestion.replace(/^\((.*)\)$/, '$1').replace(/^D/, 'd') : undefined;
-  throw new UsageError(message.replace(/\.$/, ''), { hint: asked ?? hintFor(message, program) });
+  throw new UsageError(message.replace(/\.$/, ''), { hint: asked ?? hintFor(message, program, argv) });
 }
 
 /** `help run` is another way to say `run --help`. */
@@ -138,14 +144,16 @@ function withoutHelpCommand(argv: readonly string[], program: ProgramDefinition)
   if (first !== 'help') return [...argv];
   if (name !== undefined && !program.commands.some((command) => command.name === name)) {
     const message = `unknown command '${name}'`;
-    throw new UsageError(message, { hint: hintFor(message, program) });
+    throw new UsageError(message, { hint: hintFor(message, program, argv) });
   }
   return [...argv.slice(1), '--help'];
 }
 
-function hintFor(message: string, program: ProgramDefinition): string {
+function hintFor(message: string, program: ProgramDefinition, argv: readonly string[]): string {
   const unknown = /^unknown command '(.*)'$/.exec(message)?.[1];
   const names = program.commands.filter((command) => !command.hidden).map((command) => command.name);
   const near = unknown && nearest(unknown, names);
-  return near ? `did you mean ${near}?` : 'see click-agg --help';
+  if (near) return `did you mean ${near}?`;
+  const typed = argv.find((word) => names.includes(word));
+  return `see click-agg ${typed === undefined ? '' : `${typed} `}--help`;
 }

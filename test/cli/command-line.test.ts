@@ -94,18 +94,22 @@ describe('a mistake', () => {
     [['zzzzzzzz'], "unknown command 'zzzzzzzz'", 'see click-agg --help'],
     [['method', '--bot-treshold', '3'], "unknown option '--bot-treshold'", 'did you mean --bot-threshold?'],
     [['method', '--jsom'], "unknown option '--jsom'", 'did you mean --json?'],
-    [['method', '-x'], "unknown option '-x'", 'see click-agg --help'],
-    [['method', '--bot-window'], "option '--bot-window <DURATION>' argument missing", 'see click-agg --help'],
+    [['method', '-x'], "unknown option '-x'", 'see click-agg method --help'],
+    [
+      ['method', '--bot-window'],
+      "option '--bot-window <DURATION>' argument missing",
+      'see click-agg method --help',
+    ],
     [
       ['method', 'more'],
       "too many arguments for 'method'. Expected 0 arguments but got 1",
-      'see click-agg --help',
+      'see click-agg method --help',
     ],
-    [['completion'], "missing required argument 'shell'", 'see click-agg --help'],
+    [['completion'], "missing required argument 'shell'", 'see click-agg completion --help'],
     [
       ['completion', 'tcsh'],
       "command-argument value 'tcsh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish",
-      'see click-agg --help',
+      'see click-agg completion --help',
     ],
   ])('such as %j is named, with what to do, and exits 2', async (args, message, hint) => {
     expect(await clickAgg(args)).toEqual({
