@@ -23,9 +23,11 @@ const FROM_THE_FUTURE = INVALID_REASONS.indexOf('from_the_future');
 const TRANSIT_MS = 500;
 /** Clocks that run ahead do so by up to this much more than the allowance. */
 const AHEAD_MS = 3_600_000;
-/** Recent clicks to redeliver or to click twice, and one in OLD_ONCE_IN of all for much later. */
-const RECENT_CLICKS = 65_536;
-const OLD_CLICKS = 16_384;
+/** Clicks to redeliver or to click twice are of about the last minute; one in OLD_ONCE_IN is kept for longer. */
+const RECENT_CLICKS_MAX = 65_536;
+const RECENT_SECONDS = 60;
+const OLD_CLICKS_MAX = 16_384;
+const OLD_SECONDS = 1800;
 const OLD_ONCE_IN = 64;
 /** One redelivery in so many is of an old click. */
 const OLD_REDELIVERY_ONCE_IN = 8;
@@ -39,8 +41,8 @@ export class ClickGenerator {
   private readonly records: RecordWriter;
   private readonly watermarks: Watermarks;
   private readonly bots: BotBursts;
-  private readonly recent = new PastClicks(RECENT_CLICKS);
-  private readonly old = new PastClicks(OLD_CLICKS);
+  private readonly recent: PastClicks;
+  private readonly old: PastClicks;
   /** The click being made. */
   private readonly click = newClick();
   /** Kinds with a share, and up to where a number in [0, 1) means each. */
@@ -62,6 +64,9 @@ export class ClickGenerator {
     this.records = new RecordWriter(profile, this.random, this.tally);
     this.watermarks = new Watermarks(profile.partitions, method);
     this.bots = new BotBursts(bots, method, clicksPerSecond, this.random);
+    this.recent = new PastClicks(Math.min(RECENT_CLICKS_MAX, clicksPerSecond * RECENT_SECONDS));
+    const oldClicks = Math.ceil((clicksPerSecond * OLD_SECONDS) / OLD_ONCE_IN);
+    this.old = new PastClicks(Math.min(OLD_CLICKS_MAX, oldClicks));
     const kinds = Object.keys(shares) as ShareKind[];
     this.shareKinds = Int32Array.from(kinds, (kind) => KINDS.indexOf(kind));
     this.shareEnds = new Float64Array(kinds.length);
