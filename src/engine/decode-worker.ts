@@ -25,7 +25,8 @@ let wake: (() => void) | undefined;
 let stopping = new AbortController();
 
 try {
-  const source = await openSource(spec);
+  const opened = await openSource(spec);
+  let source = opened.source;
   const decoder = createDecoder({ method, partitions });
 
   const read = async ({ positions, untilEnd }: Extract<ToDecoder, { kind: 'read' }>): Promise<void> => {
@@ -47,6 +48,18 @@ try {
   };
 
   port.on('message', (message: ToDecoder) => {
+    if (message.kind === 'matches') {
+      Promise.all(message.identities.map(opened.matches)).then(
+        (answers) => send({ kind: 'matches', answers }),
+        sendFailure,
+      );
+    }
+    if (message.kind === 'behind') {
+      opened.behind(message.earlier, message.firstLine).then((whole) => {
+        source = whole;
+        send({ kind: 'behind', seekable: whole.seekable });
+      }, sendFailure);
+    }
     if (message.kind === 'read') read(message).catch(sendFailure);
     if (message.kind === 'ends')
       source.ends().then((ends) => send({ kind: 'ends', positions: ends }), sendFailure);
@@ -59,7 +72,7 @@ try {
     wake?.();
   });
   const { partitionCount, seekable, description } = source;
-  send({ kind: 'opened', partitionCount, seekable, description });
+  send({ kind: 'opened', partitionCount, seekable, description, file: opened.file });
 } catch (error) {
   sendFailure(error);
 }

@@ -1,14 +1,17 @@
 // Decoded batches from a second thread: it reads the source and decodes while this thread judges, so that a
 // run uses two cores. Buffers go back and forth by transfer; a few of them make a bounded queue.
 import { Worker } from 'node:worker_threads';
+import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import type { Method } from '../core/method.js';
 import type { Positions } from '../core/ports.js';
 import { UserError } from '../errors.js';
-import type { SourceSpec } from './open-source.js';
+import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
 
 /** What the decoding thread is told. */
 export type ToDecoder =
+  | { kind: 'matches'; identities: readonly InputIdentity[] }
+  | { kind: 'behind'; earlier: readonly EarlierFile[]; firstLine: number }
   | { kind: 'read'; positions: Positions; untilEnd: boolean }
   | { kind: 'recycle'; buffer: ArrayBuffer }
   | { kind: 'ends' }
@@ -17,7 +20,15 @@ export type ToDecoder =
 
 /** What it answers. */
 export type FromDecoder =
-  | { kind: 'opened'; partitionCount: number; seekable: boolean; description: string }
+  | {
+      kind: 'opened';
+      partitionCount: number;
+      seekable: boolean;
+      description: string;
+      file: FileTraits | undefined;
+    }
+  | { kind: 'matches'; answers: readonly boolean[] }
+  | { kind: 'behind'; seekable: boolean }
   | { kind: 'batch'; batch: DecodedBatch }
   | { kind: 'done' }
   | { kind: 'ends'; positions: Positions }
@@ -43,8 +54,15 @@ export interface ReadOptions {
 
 export interface DecodedInput {
   readonly partitionCount: number;
+  /** Whether it can be read again from an older position. */
   readonly seekable: boolean;
   readonly description: string;
+  /** Absent for the embedded log. */
+  readonly file: FileTraits | undefined;
+  /** Which of these inputs the file is. To be asked before it is read. */
+  matches(identities: readonly InputIdentity[]): Promise<readonly boolean[]>;
+  /** Puts earlier files before this one. To be told before it is read. */
+  putBehind(earlier: readonly EarlierFile[], firstLine: number): Promise<void>;
   /** Decoded batches in log order. A batch is the caller's until it asks for the next one. One reading at a time. */
   read(options: ReadOptions): AsyncIterable<DecodedBatch>;
   ends(): Promise<Positions>;
@@ -93,10 +111,22 @@ export async function openDecodedInput(setup: DecoderSetup): Promise<DecodedInpu
     }
   }
 
+  let { seekable } = opened;
   return {
     partitionCount: opened.partitionCount,
-    seekable: opened.seekable,
+    get seekable() {
+      return seekable;
+    },
     description: opened.description,
+    file: opened.file,
+    async matches(identities) {
+      send({ kind: 'matches', identities });
+      return (await mail.next('matches')).answers;
+    },
+    async putBehind(earlier, firstLine) {
+      send({ kind: 'behind', earlier, firstLine });
+      ({ seekable } = await mail.next('behind'));
+    },
     read,
     async ends() {
       send({ kind: 'ends' });

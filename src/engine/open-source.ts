@@ -1,45 +1,88 @@
 // Names a source in plain values, so that it can be opened in another thread. A new kind of source is a new
-// line here and a file in adapters/.
+// line here and a room in adapters/.
 import { logSource } from '../adapters/embedded/log-source.js';
 import { type FileFormat, fileSource } from '../adapters/file/file-source.js';
-import type { Positions, Source, SourceOptions } from '../core/ports.js';
+import type { InputIdentity } from '../adapters/file/identity.js';
+import type { RawBatch } from '../core/batches.js';
+import type { Source, SourceOptions } from '../core/ports.js';
 
-/** One file (or `-`, standard input) of a replayed log, and the number of its first line. */
-export interface InputPart {
+export type SourceSpec =
+  | { kind: 'embedded'; logDir: string }
+  /** `path` may be `-`, standard input. */
+  | { kind: 'file'; path: string; partitions: number; format: FileFormat };
+
+/** A file that was counted before the present one, and the number of its first line in the log they make up. */
+export interface EarlierFile {
   path: string;
   firstLine: number;
 }
 
-export type SourceSpec =
-  | { kind: 'embedded'; logDir: string }
-  /** Files that are one log together, in order. */
-  | { kind: 'files'; parts: readonly InputPart[]; partitions: number; format: FileFormat };
+/** What is told of a file besides what every source tells. */
+export interface FileTraits {
+  identity: InputIdentity;
+  /** Bare lines: offsets are line numbers over all partitions. */
+  lineNumbered: boolean;
+}
+
+export interface OpenedSource {
+  source: Source;
+  file: FileTraits | undefined;
+  /** Whether a file is the one of `identity`. Before it is read. */
+  matches(identity: InputIdentity): Promise<boolean>;
+  /** The source as the last part of a log: behind the earlier files, its lines numbered from `firstLine`. */
+  behind(earlier: readonly EarlierFile[], firstLine: number): Promise<Source>;
+}
 
 /** Opens the source. Its errors are for people. */
-export async function openSource(spec: SourceSpec): Promise<Source> {
-  if (spec.kind === 'embedded') return logSource(spec.logDir);
-  const { partitions, format } = spec;
-  const sources: Source[] = [];
-  for (const { path, firstLine } of spec.parts)
-    sources.push(await fileSource({ path, partitions, firstLine, format }));
-  return sources.length === 1 ? sources[0]! : chained(sources);
+export async function openSource(spec: SourceSpec): Promise<OpenedSource> {
+  if (spec.kind === 'embedded') {
+    const source = await logSource(spec.logDir);
+    return { source, file: undefined, matches: async () => false, behind: async () => source };
+  }
+  const { path, partitions, format } = spec;
+  const source = await fileSource({ path, partitions, format });
+  return {
+    source,
+    file: { identity: source.identity, lineNumbered: source.format === 'clicks' },
+    matches: (identity) => source.matches(identity),
+    async behind(earlier, firstLine) {
+      const parts: Source[] = [];
+      for (const part of earlier) {
+        parts.push(await fileSource({ path: part.path, firstLine: part.firstLine, partitions, format }));
+      }
+      const last = firstLine === 0 ? source : numberedFrom(source, firstLine);
+      return parts.length === 0 ? last : chained([...parts, last]);
+    },
+  };
+}
+
+/** Bare lines numbered from `firstLine` instead of 0: what the number is, is only known once the input was looked at. */
+function numberedFrom(source: Source, firstLine: number): Source {
+  async function* read(options: SourceOptions): AsyncGenerator<RawBatch> {
+    const positions = new Map<number, number>();
+    for (const [partition, position] of options.positions)
+      positions.set(partition, Math.max(0, position - firstLine));
+    for await (const batch of source.read({ ...options, positions })) {
+      for (let i = 0; i < batch.count; i++) batch.offset[i]! += firstLine;
+      yield batch;
+    }
+  }
+  return { ...source, read };
 }
 
 /** Sources one after the other, as one log. */
 function chained(sources: readonly Source[]): Source {
   const last = sources.at(-1)!;
-  async function* read(options: SourceOptions): ReturnType<Source['read']> {
+  async function* read(options: SourceOptions): AsyncGenerator<RawBatch> {
     for (const source of sources)
       yield* source.read({ ...options, untilEnd: options.untilEnd || source !== last });
   }
   return {
-    partitionCount: Math.max(...sources.map((source) => source.partitionCount)),
+    partitionCount: last.partitionCount,
     seekable: sources.every((source) => source.seekable),
-    description: sources.map((source) => source.description).join(' + '),
+    description: last.description,
     read,
-    async ends(): Promise<Positions> {
-      return last.ends();
-    },
+    ends: () => last.ends(),
     async close() {
       for (const source of sources) await source.close();
     },

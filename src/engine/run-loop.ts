@@ -4,7 +4,7 @@ import { Aggregator, LogChangedError, MemoryFloorError } from '../core/aggregato
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import { type Method, VERDICTS } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { LedgerCounts, LiveStatus, Positions, Store } from '../core/ports.js';
+import type { LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 
@@ -70,7 +70,10 @@ class Loop implements RunLoop {
     this.ledgerBefore = await store.ledger();
     const quiet = input.seekable ? {} : { quietAfterRecords: Number.POSITIVE_INFINITY };
     this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
-    this.from = this.aggregator.restore(await store.state(), holdFor ? { holdFor } : {});
+    const state = await store.state();
+    this.from = this.aggregator.restore(state, holdFor ? { holdFor } : {});
+    if (input.file?.lineNumbered && !holdFor)
+      this.from = fromLine(firstNeededLine(state), input.partitionCount);
   }
 
   async run(): Promise<LiveStatus> {
@@ -233,6 +236,17 @@ class Loop implements RunLoop {
       lastCommitMs: this.lastCommitMs,
     };
   }
+}
+
+/** The first bare line to read: that from which memory is rebuilt, else the first one that was not counted. */
+function firstNeededLine({ positions }: StoredState): number {
+  const needed = positions.filter(({ rewindOffset, position }) => rewindOffset < position);
+  if (needed.length > 0) return Math.min(...needed.map(({ rewindOffset }) => rewindOffset));
+  return Math.max(0, ...positions.map(({ position }) => position));
+}
+
+function fromLine(line: number, partitions: number): Positions {
+  return new Map(Array.from({ length: partitions }, (_, partition) => [partition, line]));
 }
 
 function explain(error: unknown, source: string): unknown {
