@@ -1,0 +1,78 @@
+// The lake's own DuckDB: in memory, bounded, spilling into the lake's staging folder. It keeps nothing: what
+// is worth keeping is in the files and the manifest.
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { codeOf, ioError } from '../adapters/embedded/layout.js';
+import { UserError } from '../errors.js';
+import { LAKE_COLUMN_LIST } from './columns.js';
+import { stagingDir } from './layout.js';
+
+export interface LakeDatabase {
+  connect(): Promise<DuckDBConnection>;
+  close(): void;
+}
+
+export const MEMORY_LIMIT_BYTES = 1_000_000_000;
+const THREADS_MAX = 4;
+
+export async function openLakeDatabase(lakeDir: string, memoryLimitBytes: number): Promise<LakeDatabase> {
+  const spillDir = join(stagingDir(lakeDir), 'spill');
+  await mkdir(spillDir, { recursive: true });
+  const instance = await DuckDBInstance.create(':memory:', {
+    threads: String(Math.min(availableParallelism(), THREADS_MAX)),
+    memory_limit: `${Math.ceil(memoryLimitBytes / 1_000_000)}MB`,
+    temp_directory: spillDir,
+    // The lake needs no extension beyond those that are built in, and must not go looking for one.
+    autoinstall_known_extensions: 'false',
+  });
+  return { connect: () => instance.connect(), close: () => instance.closeSync() };
+}
+
+/** Text as a literal of SQL. */
+export function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/**
+ * Rows a row group: readers hold a few of them in memory, and the metadata of smaller ones would add up. Files
+ * are of format version 1, zstd, because parquetjs-lite reads no later version and none of its encodings.
+ */
+const ROW_GROUP_ROWS = 250_000;
+
+/** Writes `from` (everything behind FROM, with all of the lake's columns) as one lake file. Returns its rows. */
+export async function copyToParquet(
+  connection: DuckDBConnection,
+  { from, path }: { from: string; path: string },
+): Promise<number> {
+  const result = await connection.runAndReadAll(
+    `COPY (SELECT ${LAKE_COLUMN_LIST} FROM ${from}) TO ${sqlText(path)}
+     (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
+  );
+  return Number(result.getRows()[0]?.[0] ?? 0);
+}
+
+/** Turns what the disk or DuckDB's limits did into one clear line; anything else comes back as it is. */
+export function lakeError(error: unknown, lakeDir: string): unknown {
+  if (codeOf(error) !== undefined) return ioError(error, lakeDir, 'write');
+  if (!(error instanceof Error) || error instanceof UserError) return error;
+  if (/No space left on device|ENOSPC/i.test(error.message)) {
+    return ioError(Object.assign(new Error(error.message), { code: 'ENOSPC' }), lakeDir, 'write');
+  }
+  if (error.message.startsWith('Out of Memory Error')) {
+    return new UserError(`the lake writer ran out of the memory it may use: ${firstLine(error.message)}`, {
+      hint: 'Give it more with --memory-limit, or flush smaller portions with --flush-records.',
+      cause: error,
+    });
+  }
+  if (error.message.startsWith('IO Error')) {
+    return new UserError(`the lake ${lakeDir}: ${firstLine(error.message)}`, {
+      hint: 'Check the disk and the permissions; what was committed stays valid.',
+      cause: error,
+    });
+  }
+  return error;
+}
+
+const firstLine = (text: string): string => text.split('\n', 1)[0]!;

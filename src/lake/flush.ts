@@ -1,0 +1,124 @@
+// Writes what has gathered in a table as lake files into staging, one per hour and partition, each synced and
+// with its checksum. Until the manifest names them they are nothing, and a crash leaves nothing to repair.
+import { createHash } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { syncDirectory } from '../adapters/embedded/layout.js';
+import { murmur2, partitionOf } from '../core/murmur2.js';
+import { invariant } from '../errors.js';
+import { copyToParquet } from './duckdb.js';
+import { filePath, stagedPath, stagingDir } from './layout.js';
+import type { LakeFile } from './manifest.js';
+
+/** Above this many files the table is sorted once, so that each file's rows lie together. */
+const SORT_FROM_FILES = 48;
+
+export interface Flush {
+  lakeDir: string;
+  commit: number;
+  table: string;
+  /** Each writes a file at a time. */
+  connections: readonly DuckDBConnection[];
+  nowMs: number;
+}
+
+/** Files of all rows of the table, in staging and durable. */
+export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
+  const { connections, lakeDir, commit } = flush;
+  const plans = await planFiles(flush);
+  if (plans.length === 0) return [];
+  if (plans.length >= SORT_FROM_FILES) {
+    await connections[0]!.run(
+      `CREATE OR REPLACE TABLE ${flush.table} AS FROM ${flush.table} ORDER BY hour, partition, "offset"`,
+    );
+  }
+  const folder = dirname(stagedPath(lakeDir, commit, plans[0]!.path));
+  await mkdir(folder, { recursive: true });
+  const waiting = plans.toSorted((a, b) => b.records - a.records);
+  const files: LakeFile[] = [];
+  await Promise.all(
+    connections.map(async (connection) => {
+      for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
+        const path = stagedPath(lakeDir, commit, plan.path);
+        const from = `${flush.table} WHERE hour = ${plan.hour} AND partition = ${plan.partition} ORDER BY "offset"`;
+        const rows = await copyToParquet(connection, { from, path });
+        invariant(rows === plan.records, `${plan.path} got ${rows} rows of ${plan.records}`);
+        files.push({ ...plan, ...(await seal(path)) });
+      }
+    }),
+  );
+  await syncDirectory(folder);
+  await syncDirectory(stagingDir(lakeDir));
+  await syncDirectory(lakeDir);
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function planFiles({ connections, table, commit, nowMs }: Flush): Promise<Omit<LakeFile, 'bytes' | 'sha256'>[]> {
+  const result = await connections[0]!.runAndReadAll(
+    `SELECT hour, partition, count(*), min("offset"), max("offset"), count(malformed),
+       min(event_time) FILTER (WHERE malformed IS NULL), max(event_time) FILTER (WHERE malformed IS NULL)
+     FROM ${table} GROUP BY hour, partition ORDER BY hour, partition`,
+  );
+  return result.getRows().map((row) => {
+    const [hour, partition, records, firstOffset, lastOffset, malformed] = row.slice(0, 6).map(Number) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    return {
+      path: filePath({ hour, partition, firstOffset, lastOffset, commit }),
+      ...{ partition, hour, firstOffset, lastOffset, records, malformed },
+      minEventTimeMs: row[6] === null ? null : Number(row[6]),
+      maxEventTimeMs: row[7] === null ? null : Number(row[7]),
+      writtenAtMs: nowMs,
+    };
+  });
+}
+
+/** Makes a finished file durable and tells its size and checksum. */
+export async function seal(path: string): Promise<{ bytes: number; sha256: string }> {
+  const handle = await open(path, 'r+');
+  try {
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafe(1 << 20);
+    let bytes = 0;
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, bytes);
+      if (bytesRead === 0) break;
+      hash.update(buffer.subarray(0, bytesRead));
+      bytes += bytesRead;
+    }
+    await handle.sync();
+    return { bytes, sha256: hash.digest('hex') };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Computes the partitions of bare lines again whose ad the intake had not found. */
+export async function mendPartitions(
+  connection: DuckDBConnection,
+  table: string,
+  partitions: number,
+): Promise<void> {
+  const wrong = await connection.runAndReadAll(`SELECT DISTINCT ad_id FROM ${table} WHERE recheck`);
+  if (wrong.currentRowCount === 0) return;
+  await connection.run('CREATE OR REPLACE TEMP TABLE mended(ad_id VARCHAR, partition INTEGER)');
+  const appender = await connection.createAppender('mended', 'main', 'temp');
+  for (const [adId] of wrong.getRows() as [string | null][]) {
+    const bytes = Buffer.from(adId ?? '');
+    if (adId === null) appender.appendNull();
+    else appender.appendVarchar(adId);
+    appender.appendInteger(adId === null ? 0 : partitionOf(murmur2(bytes, 0, bytes.length), partitions));
+    appender.endRow();
+  }
+  appender.closeSync();
+  await connection.run(
+    `UPDATE ${table} SET partition = mended.partition FROM mended
+     WHERE recheck AND ${table}.ad_id IS NOT DISTINCT FROM mended.ad_id`,
+  );
+}

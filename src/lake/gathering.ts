@@ -1,0 +1,120 @@
+// Where records gather between two flushes: chunks that fill, chunks that DuckDB decodes meanwhile, and the
+// table they end up in. At most one chunk fills while `DECODERS` others are decoded, which bounds the memory.
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { RawBatch } from '../core/batches.js';
+import { invariant } from '../errors.js';
+import { createPending, decodeChunk } from './decode-chunk.js';
+import { type LakeDatabase, openLakeDatabase } from './duckdb.js';
+import { mendPartitions, writeFiles } from './flush.js';
+import { Chunk, Intake } from './intake.js';
+import type { LakeFile } from './manifest.js';
+
+const DECODERS = 2;
+const TABLE = 'gathered';
+
+interface Decoder {
+  connection: DuckDBConnection;
+  chunk: Chunk;
+  /** Settled when the decoder is free. */
+  busy: Promise<void> | undefined;
+}
+
+export interface GatheringOptions {
+  lakeDir: string;
+  memoryLimitBytes: number;
+  /** Of bare lines. */
+  partitions: number;
+}
+
+export class Gathering {
+  readonly #options: GatheringOptions;
+  readonly #database: LakeDatabase;
+  readonly #decoders: Decoder[];
+  readonly #intake: Intake;
+  /** The one whose chunk is being filled. */
+  #filling: Decoder;
+  #failure: unknown;
+  records = 0;
+  /** Of the values. */
+  bytes = 0;
+
+  private constructor(options: GatheringOptions, database: LakeDatabase, decoders: Decoder[]) {
+    this.#options = options;
+    this.#database = database;
+    this.#decoders = decoders;
+    this.#filling = decoders[0]!;
+    this.#intake = new Intake(options.partitions);
+  }
+
+  static async open(options: GatheringOptions): Promise<Gathering> {
+    const database = await openLakeDatabase(options.lakeDir, options.memoryLimitBytes);
+    const decoders: Decoder[] = [];
+    for (let i = 0; i <= DECODERS; i++) {
+      decoders.push({ connection: await database.connect(), chunk: new Chunk(), busy: undefined });
+    }
+    await createPending(decoders[0]!.connection, TABLE);
+    return new Gathering(options, database, decoders);
+  }
+
+  /** For statements between two flushes. */
+  get connection(): DuckDBConnection {
+    return this.#decoders[0]!.connection;
+  }
+
+  /** `decode` must come before the next `put`. */
+  get isFull(): boolean {
+    return this.#filling.chunk.isFull;
+  }
+
+  /** Adds record `i`; returns the partition it goes to (for a bare line a guess that is checked later). */
+  put(batch: RawBatch, i: number): number {
+    const { chunk } = this.#filling;
+    this.#intake.put(chunk, batch, i);
+    this.records++;
+    this.bytes += batch.valueEnd[i]! - batch.valueStart[i]!;
+    return chunk.partition[chunk.count - 1]!;
+  }
+
+  /** Sends the filled chunk to be decoded and finds another one to fill. */
+  async decode(): Promise<void> {
+    const decoder = this.#filling;
+    if (decoder.chunk.count > 0) {
+      this.#intake.seal(decoder.chunk);
+      decoder.busy = decodeChunk(decoder.connection, decoder.chunk, TABLE)
+        .catch((error: unknown) => {
+          this.#failure ??= error;
+        })
+        .finally(() => {
+          decoder.chunk.clear();
+          decoder.busy = undefined;
+        });
+    }
+    const isFree = ({ busy }: Decoder): boolean => busy === undefined;
+    while (!this.#decoders.some(isFree)) await Promise.race(this.#decoders.map(({ busy }) => busy));
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#filling = this.#decoders.find(isFree)!;
+  }
+
+  /** Everything gathered as files in staging, durable; the table is empty again afterwards. */
+  async writeFiles(commit: number): Promise<LakeFile[]> {
+    await this.decode();
+    await Promise.all(this.#decoders.map(({ busy }) => busy));
+    if (this.#failure !== undefined) throw this.#failure;
+    const { lakeDir, partitions } = this.#options;
+    const connections = this.#decoders.slice(0, DECODERS).map(({ connection }) => connection);
+    await mendPartitions(connections[0]!, TABLE, partitions);
+    const files = await writeFiles({ lakeDir, commit, table: TABLE, connections, nowMs: Date.now() });
+    const written = files.reduce((sum, { records }) => sum + records, 0);
+    invariant(written === this.records, `${written} of ${this.records} records came out of DuckDB`);
+    await connections[0]!.run(`DROP TABLE ${TABLE}`);
+    await createPending(connections[0]!, TABLE);
+    this.records = 0;
+    this.bytes = 0;
+    return files;
+  }
+
+  close(): void {
+    for (const { connection } of this.#decoders) connection.closeSync();
+    this.#database.close();
+  }
+}

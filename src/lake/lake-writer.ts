@@ -1,0 +1,259 @@
+// Copies a log into the lake, every record exactly once. Records gather decoded in a table; a flush writes them
+// as files, and one manifest entry makes files and positions the lake's at the same instant. Killed before it,
+// nothing happened and the records are read again; killed after it, the next start finishes what is left.
+import { mkdir, rm } from 'node:fs/promises';
+import { takeLock } from '../adapters/embedded/lock.js';
+import type { RawBatch } from '../core/batches.js';
+import type { Positions, Source } from '../core/ports.js';
+import { UserError } from '../errors.js';
+import { compactOnce } from './compact.js';
+import { lakeError, MEMORY_LIMIT_BYTES } from './duckdb.js';
+import { Gathering } from './gathering.js';
+import { stagingDir, writerLockPath } from './layout.js';
+import {
+  applyCommit,
+  CHECKPOINT_COMMITS,
+  type LakeCommit,
+  type LakeState,
+  readState,
+  writeCheckpoint,
+  writeCommit,
+} from './manifest.js';
+import { placeFiles, recover } from './place-files.js';
+import { Progress } from './positions.js';
+
+export interface WriteLakeOptions {
+  source: Source;
+  lakeDir: string;
+  /** Return at the log's present end instead of following it. */
+  untilEnd: boolean;
+  /** Aborted: write what was read, then return. */
+  signal: AbortSignal;
+  /** Partitions of bare lines; the source's own count unless told. */
+  partitions?: number | undefined;
+  /** Names the log or file that is read; another one into the same lake is refused. */
+  sourceIdentity?: string | undefined;
+  /** Kept in the manifest, to tell later how the writer was configured. */
+  methodHash?: string | undefined;
+  /** A flush comes after this many records, */
+  flushRecords?: number | undefined;
+  /** this many bytes of values, */
+  flushBytes?: number | undefined;
+  /** or this long after the first record that waits. */
+  flushIntervalMs?: number | undefined;
+  /** Of DuckDB. */
+  memoryLimitBytes?: number | undefined;
+  /** How often small files of quiet hours are merged along the way; 0: never. */
+  compactEveryMs?: number | undefined;
+  /** An hour is quiet when nothing was written to it for so long. */
+  compactOlderThanMs?: number | undefined;
+  /** After each batch and each commit. Cheap calls only. */
+  onProgress?: ((progress: LakeProgress) => void) | undefined;
+}
+
+export interface LakeProgress {
+  /** Read since the start. */
+  records: number;
+  /** Of these, durable in the lake. */
+  committed: number;
+  malformed: number;
+  commits: number;
+  files: number;
+  /** Bytes of the files written. */
+  bytes: number;
+}
+
+export interface LakeResult extends LakeProgress {
+  /** Next offset by partition. */
+  positions: Positions;
+}
+
+export const LAKE_DEFAULTS = {
+  flushRecords: 1_000_000,
+  flushBytes: 384 * 1024 * 1024,
+  flushIntervalMs: 30_000,
+  compactEveryMs: 300_000,
+  compactOlderThanMs: 600_000,
+} as const;
+
+/**
+ * Writes every record of the source that the lake does not hold yet, until the log's end or the signal.
+ *
+ * Guarantee: when it returns, all records that it read are in the lake, each once; after a crash at any moment
+ * the lake holds a whole number of flushes, and starting again goes on exactly there. UserError: another process
+ * writes this lake, it was written from another log, the disk fails or is full.
+ */
+export async function writeLake(options: WriteLakeOptions): Promise<LakeResult> {
+  const { lakeDir } = options;
+  try {
+    await mkdir(lakeDir, { recursive: true });
+    const lock = await takeLock(writerLockPath(lakeDir), `the lake ${lakeDir} is being written`);
+    try {
+      const state = await readState(lakeDir);
+      await recover(lakeDir, state.last);
+      return await new LakeWriter(options, state).run();
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw lakeError(error, lakeDir);
+  }
+}
+
+class LakeWriter {
+  readonly #options: WriteLakeOptions;
+  readonly #state: LakeState;
+  readonly #positions: Progress;
+  readonly #partitions: number;
+  readonly #progress: LakeProgress = { records: 0, committed: 0, malformed: 0, commits: 0, files: 0, bytes: 0 };
+  readonly #flushRecords: number;
+  readonly #flushBytes: number;
+  readonly #flushIntervalMs: number;
+  #compactAtMs: number;
+  #firstWaitingAtMs: number | undefined;
+
+  constructor(options: WriteLakeOptions, state: LakeState) {
+    this.#options = options;
+    this.#state = state;
+    this.#partitions = options.partitions ?? options.source.partitionCount;
+    this.#positions = new Progress(state, {
+      partitionCount: this.#partitions,
+      identity: options.sourceIdentity ?? null,
+      lakeDir: options.lakeDir,
+    });
+    this.#flushRecords = options.flushRecords ?? LAKE_DEFAULTS.flushRecords;
+    this.#flushBytes = options.flushBytes ?? LAKE_DEFAULTS.flushBytes;
+    this.#flushIntervalMs = options.flushIntervalMs ?? LAKE_DEFAULTS.flushIntervalMs;
+    this.#compactAtMs = Date.now() + this.#compactEveryMs;
+  }
+
+  get #compactEveryMs(): number {
+    return this.#options.compactEveryMs || LAKE_DEFAULTS.compactEveryMs;
+  }
+
+  async run(): Promise<LakeResult> {
+    const { lakeDir, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.#options;
+    const gathering = await Gathering.open({ lakeDir, memoryLimitBytes, partitions: this.#partitions });
+    try {
+      await this.#readAll(gathering);
+      await this.#flush(gathering);
+    } finally {
+      gathering.close();
+    }
+    // Only a clean end gets here: after an error, files in staging may belong to a commit that did happen.
+    await rm(stagingDir(lakeDir), { recursive: true, force: true });
+    return { ...this.#progress, positions: this.#positions.next() };
+  }
+
+  async #readAll(gathering: Gathering): Promise<void> {
+    const { source, signal, untilEnd } = this.#options;
+    const batches = source
+      .read({ positions: this.#positions.next(), untilEnd, signal })
+      [Symbol.asyncIterator]();
+    let next = batches.next();
+    next.catch(() => {}); // it is awaited below; until then its failure is nobody's surprise
+    try {
+      for (;;) {
+        const result = await this.#before(next, gathering);
+        if (result === 'flush') {
+          await this.#flush(gathering);
+          continue;
+        }
+        if (result.done) return;
+        await this.#take(result.value, gathering);
+        next = batches.next();
+        next.catch(() => {});
+      }
+    } finally {
+      await batches.return?.();
+    }
+  }
+
+  /** The next batch, or the news that records have waited long enough. */
+  async #before(
+    next: Promise<IteratorResult<RawBatch>>,
+    gathering: Gathering,
+  ): Promise<IteratorResult<RawBatch> | 'flush'> {
+    if (gathering.records >= this.#flushRecords || gathering.bytes >= this.#flushBytes) return 'flush';
+    if (this.#firstWaitingAtMs === undefined) return next;
+    const leftMs = this.#firstWaitingAtMs + this.#flushIntervalMs - Date.now();
+    if (leftMs <= 0) return 'flush';
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<'flush'>((resolve) => {
+      timer = setTimeout(resolve, leftMs, 'flush');
+    });
+    try {
+      return await Promise.race([next, timeUp]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #take(batch: RawBatch, gathering: Gathering): Promise<void> {
+    for (let i = 0; i < batch.count; i++) {
+      if (!this.#positions.isNew(batch, i)) continue;
+      if (gathering.isFull) await gathering.decode();
+      this.#positions.take(batch, i, gathering.put(batch, i));
+      this.#progress.records++;
+    }
+    if (gathering.records > 0) this.#firstWaitingAtMs ??= Date.now();
+    this.#options.onProgress?.(this.#progress);
+  }
+
+  /** Makes what has gathered the lake's. */
+  async #flush(gathering: Gathering): Promise<void> {
+    this.#firstWaitingAtMs = undefined;
+    if (gathering.records > 0) {
+      const files = await gathering.writeFiles(this.#state.commit + 1);
+      await this.#commit({
+        version: 1,
+        kind: 'flush',
+        commit: this.#state.commit + 1,
+        writtenAtMs: Date.now(),
+        methodHash: this.#options.methodHash ?? null,
+        log: this.#positions.log(),
+        partitions: this.#positions.partitionsAfter(files),
+        add: files,
+        remove: [],
+      });
+      for (const file of files) {
+        this.#progress.committed += file.records;
+        this.#progress.malformed += file.malformed;
+        this.#progress.bytes += file.bytes;
+      }
+      this.#progress.commits++;
+      this.#progress.files += files.length;
+      this.#options.onProgress?.(this.#progress);
+    }
+    if (this.#options.compactEveryMs !== 0 && Date.now() >= this.#compactAtMs) {
+      await compactOnce({
+        lakeDir: this.#options.lakeDir,
+        state: this.#state,
+        connection: gathering.connection,
+        olderThanMs: this.#options.compactOlderThanMs ?? LAKE_DEFAULTS.compactOlderThanMs,
+        commit: (commit) => this.#commit(commit),
+      });
+      this.#compactAtMs = Date.now() + this.#compactEveryMs;
+    }
+  }
+
+  async #commit(commit: LakeCommit): Promise<void> {
+    await commitAndPlace(this.#options.lakeDir, this.#state, commit);
+  }
+}
+
+/** The one way in which the lake changes. `state` is brought up to the commit. */
+export async function commitAndPlace(lakeDir: string, state: LakeState, commit: LakeCommit): Promise<void> {
+  await writeCommit(lakeDir, commit);
+  await placeFiles(lakeDir, commit);
+  applyCommit(state, commit);
+  if (state.commit - state.checkpoint >= CHECKPOINT_COMMITS) await writeCheckpoint(lakeDir, state);
+}
+
+/** Refuses a lake that was never written, for commands that need one. */
+export function requireLake(state: LakeState, lakeDir: string): void {
+  if (state.commit > 0) return;
+  throw new UserError(`there is no lake in ${lakeDir}`, {
+    hint: 'Write one first: click-agg lake, or click-agg run --lake.',
+  });
+}
