@@ -194,9 +194,7 @@ export class Bots {
   private removeGroup(group: number): void {
     const { table } = this;
     const hash = hashWords(this.groupIp, 4 * group);
-    let slot = table.seek(table.first(hash), hash);
-    while (table.rowAt(slot) !== group) slot = table.seek(table.next(slot), hash);
-    table.removeAt(slot);
+    table.remove(hash, group);
     this.head[group] = this.freeGroup;
     this.freeGroup = group;
   }

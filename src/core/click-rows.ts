@@ -170,9 +170,10 @@ export class ClickRows {
   }
 
   private keepLongId(bytes: Uint8Array, start: number, length: number): number {
+    if (this.longUsed + length > this.longIds.length && this.longDead > this.longUsed / 2)
+      this.compactLongIds();
     if (this.longUsed + length > this.longIds.length) {
-      if (this.longDead > this.longUsed / 2) this.compactLongIds();
-      else this.longIds = grown(this.longIds, grownCapacity(this.longUsed + length));
+      this.longIds = grown(this.longIds, grownCapacity(this.longUsed + length));
     }
     const at = this.longUsed;
     for (let k = 0; k < length; k++) this.longIds[at + k] = bytes[start + k]!;

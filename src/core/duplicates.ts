@@ -30,8 +30,6 @@ export class Duplicates {
   forget(row: number): void {
     const { table, rows } = this;
     const hash = rows.idHash(row);
-    let slot = table.seek(table.first(hash), hash);
-    while (table.rowAt(slot) !== row) slot = table.seek(table.next(slot), hash);
-    table.removeAt(slot);
+    table.remove(hash, row);
   }
 }

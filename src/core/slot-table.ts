@@ -61,6 +61,16 @@ export class SlotTable {
     if (++this.size > this.capacity * LOAD_MAX) this.grow();
   }
 
+  /** Takes out the entry of `row`, which must be there. */
+  remove(hash: number, row: number): void {
+    let slot = this.seek(this.first(hash), hash);
+    while (this.rowAt(slot) !== row) {
+      if (this.rowAt(slot) === EMPTY) throw new Error('invariant violated: a row is missing in its table');
+      slot = this.seek(this.next(slot), hash);
+    }
+    this.removeAt(slot);
+  }
+
   /** Takes out the entry at `slot` and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
   removeAt(slot: number): void {
     const { slots, capacity } = this;

@@ -147,9 +147,7 @@ export class Totals {
   private remove(cell: number): void {
     const { table } = this;
     const hash = cellHash(this.minute[cell]!, this.ad[cell]!, this.place[cell]!);
-    let slot = table.seek(table.first(hash), hash);
-    while (table.rowAt(slot) !== cell) slot = table.seek(table.next(slot), hash);
-    table.removeAt(slot);
+    table.remove(hash, cell);
     this.state[cell] = CELL.free;
     this.minute[cell] = this.freeCell;
     this.freeCell = cell;
@@ -264,9 +262,7 @@ class Ads {
       const key = this.key[ad]!;
       const adLength = this.adLength[ad]!;
       const hash = hashBytes(key, adLength, key.length - adLength, hashBytes(key, 0, adLength) | 0);
-      let slot = table.seek(table.first(hash), hash);
-      while (table.rowAt(slot) !== ad) slot = table.seek(table.next(slot), hash);
-      table.removeAt(slot);
+      table.remove(hash, ad);
       this.free.push(ad);
       this.key[ad] = new Uint8Array(0);
       this.text[ad] = { adId: '', campaignId: '' };
