@@ -61,7 +61,7 @@ function tryLink(proposal: string, path: string): boolean {
 }
 
 /** Pid of the living process that holds the lock, or undefined if there is none. */
-function livingHolder(path: string): number | undefined {
+export function livingHolder(path: string): number | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
