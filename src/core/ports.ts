@@ -95,6 +95,8 @@ export interface DeadLetter {
   value: Uint8Array | undefined;
   /** True length of the value in bytes. */
   valueBytes: number | undefined;
+  /** When it was sent again (`dead-letters redrive`), epoch ms; the engine leaves it out. */
+  redrivenAtMs?: number | undefined;
 }
 
 /** Where a partition stands. */
@@ -179,11 +181,14 @@ export type LedgerCounts = Record<'records' | Verdict, number>;
 export interface StoreReader {
   state(): Promise<StoredState>;
   query(query: TotalsQuery): Promise<TotalsRow[]>;
+  /** The same answer in pages, all of one commit: for millions of rows. */
+  pages(query: TotalsQuery): AsyncIterable<TotalsRow[]>;
   /** Sum of the ledger; with a period only records whose event time lies in it (then `invalid` is 0). */
   ledger(period?: { fromMs: number | undefined; toMs: number | undefined }): Promise<LedgerCounts>;
   ledgerByPartition(): Promise<Map<number, LedgerCounts>>;
-  /** Newest first; `limit` bounds the answer. */
+  /** Newest first, or by place where `after` is given; `limit` bounds the answer. */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
+  /** By verdict and, for invalid records, reason; '' where the reason is a sentence of its own for each. */
   deadLetterCounts(): Promise<{ verdict: string; reason: string; count: number }[]>;
   close(): Promise<void>;
 }
@@ -191,8 +196,10 @@ export interface StoreReader {
 export interface DeadLetterFilter {
   verdict: string | undefined;
   reason: string | undefined;
-  /** `partition` and first `offset` of the page's end. */
+  /** Only the letters of these records; empty: all. */
   at: readonly { partition: number; offset: number }[];
+  /** Only those behind this place in the order of (partition, offset): for reading page by page. */
+  after?: { partition: number; offset: number } | undefined;
   limit: number;
 }
 
@@ -296,6 +303,8 @@ export interface StoreBooks {
   closePeriod(period: ClosedPeriod): Promise<void>;
   adjustments(): Promise<AdjustmentLine[]>;
   addAdjustments(lines: readonly AdjustmentLine[]): Promise<void>;
+  /** Remembers that these dead letters were sent again. */
+  markRedriven(letters: readonly { partition: number; offset: number }[], atMs: number): Promise<void>;
 }
 
 // ------------------------------------------------------------------------------------------------- live

@@ -1,0 +1,157 @@
+// Dead letters as rows of their table, both ways.
+import {
+  BIGINT,
+  BLOB,
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  type DuckDBValue,
+  INTEGER,
+  VARCHAR,
+} from '@duckdb/node-api';
+import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import { appendColumns } from './columns.js';
+import { type Parameter, rowsOf } from './sql.js';
+
+const TYPES = [
+  BIGINT, // arrival
+  INTEGER,
+  BIGINT,
+  VARCHAR,
+  VARCHAR,
+  BIGINT,
+  BIGINT,
+  VARCHAR,
+  VARCHAR,
+  VARCHAR,
+  VARCHAR,
+  BLOB,
+  BLOB,
+  BIGINT,
+  BIGINT, // redriven_at
+];
+
+/** Columns after `arrival`, as `letterOf` reads them. */
+const READ_COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
+  ip_address, "key", value, value_bytes, redriven_at`;
+
+/** Puts letters into `new_letters`; the first one arrives as number `arrival`. */
+export async function stageLetters(
+  connection: DuckDBConnection,
+  letters: readonly DeadLetter[],
+  arrival: number,
+): Promise<void> {
+  const column = (of: (letter: DeadLetter, index: number) => DuckDBValue): DuckDBValue[] => letters.map(of);
+  await appendColumns(connection, 'new_letters', TYPES, [
+    column((_, index) => BigInt(arrival + index)),
+    column(({ partition }) => partition),
+    column(({ offset }) => BigInt(offset)),
+    column(({ verdict }) => verdict),
+    column(({ reason }) => reason),
+    column(({ eventTimeMs }) => bigintOf(eventTimeMs)),
+    column(({ appendTimeMs }) => bigintOf(appendTimeMs)),
+    column(({ clickId }) => clickId ?? null),
+    column(({ adId }) => adId ?? null),
+    column(({ campaignId }) => campaignId ?? null),
+    column(({ ipAddress }) => ipAddress ?? null),
+    column(({ key }) => blobOf(key)),
+    column(({ value }) => blobOf(value)),
+    column(({ valueBytes }) => bigintOf(valueBytes)),
+    column(({ redrivenAtMs }) => bigintOf(redrivenAtMs)),
+  ]);
+}
+
+/** Puts places of letters into `named_letters`. */
+export async function stageNames(
+  connection: DuckDBConnection,
+  names: readonly { partition: number; offset: number }[],
+): Promise<void> {
+  await appendColumns(
+    connection,
+    'named_letters',
+    [INTEGER, BIGINT],
+    [names.map(({ partition }) => partition), names.map(({ offset }) => BigInt(offset))],
+  );
+}
+
+/** The letters that a filter lets through, in its order. */
+export async function readLetters(
+  connection: DuckDBConnection,
+  filter: DeadLetterFilter,
+): Promise<DeadLetter[]> {
+  const { conditions, parameters } = conditionsOf(filter);
+  const order = filter.after ? 'partition, "offset"' : 'arrival DESC';
+  const limit = Math.max(0, Math.floor(filter.limit));
+  // The values are large: they are read only for the rows that are asked for.
+  const rows = await rowsOf(
+    connection,
+    `SELECT ${READ_COLUMNS} FROM dead_letters WHERE rowid IN (
+       SELECT rowid FROM dead_letters WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}
+     ) ORDER BY ${order}`,
+    parameters,
+  );
+  return rows.map(letterOf);
+}
+
+function conditionsOf(filter: DeadLetterFilter): { conditions: string[]; parameters: Parameter[] } {
+  const conditions = ['true'];
+  const parameters: Parameter[] = [];
+  const parameter = (value: Parameter): string => `$${parameters.push(value)}`;
+  if (filter.verdict !== undefined) conditions.push(`verdict = ${parameter(filter.verdict)}`);
+  if (filter.reason !== undefined) conditions.push(`reason = ${parameter(filter.reason)}`);
+  if (filter.at.length > 0) {
+    const places = filter.at.map(({ partition, offset }) => `(${whole(partition)}, ${whole(offset)})`);
+    conditions.push(`(partition, "offset") IN (${places.join(', ')})`);
+  }
+  if (filter.after) {
+    const { partition, offset } = filter.after;
+    conditions.push(`(partition, "offset") > (${whole(partition)}, ${whole(offset)})`);
+  }
+  return { conditions, parameters };
+}
+
+/** A whole number as SQL. */
+function whole(value: number): string {
+  return String(Math.trunc(value));
+}
+
+function letterOf(row: readonly DuckDBValue[]): DeadLetter {
+  const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
+    row;
+  const [key, value, valueBytes, redrivenAt] = rest;
+  return {
+    partition: Number(partition),
+    offset: Number(offset),
+    verdict: String(verdict) as DeadLetter['verdict'],
+    reason: String(reason),
+    eventTimeMs: maybeNumber(eventTime),
+    appendTimeMs: maybeNumber(appendTime),
+    clickId: maybeText(clickId),
+    adId: maybeText(adId),
+    campaignId: maybeText(campaignId),
+    ipAddress: maybeText(ip),
+    key: maybeBytes(key),
+    value: maybeBytes(value),
+    valueBytes: maybeNumber(valueBytes),
+    redrivenAtMs: maybeNumber(redrivenAt),
+  };
+}
+
+function bigintOf(value: number | undefined): bigint | null {
+  return value === undefined ? null : BigInt(value);
+}
+
+function blobOf(bytes: Uint8Array | undefined): DuckDBBlobValue | null {
+  return bytes ? new DuckDBBlobValue(bytes) : null;
+}
+
+function maybeNumber(value: DuckDBValue | undefined): number | undefined {
+  return value === null || value === undefined ? undefined : Number(value);
+}
+
+function maybeText(value: DuckDBValue | undefined): string | undefined {
+  return value === null || value === undefined ? undefined : String(value);
+}
+
+function maybeBytes(value: DuckDBValue | undefined): Uint8Array | undefined {
+  return value instanceof DuckDBBlobValue ? new Uint8Array(value.bytes) : undefined;
+}

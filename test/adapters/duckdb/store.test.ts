@@ -1,0 +1,96 @@
+// The DuckDB store: the contract of stores, sudden death, and what a person is told when the file can't be used.
+import { fork } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openStore, openStoreReader } from '../../../src/adapters/duckdb/store.js';
+import { cell, commitOf } from '../../contract/commits.js';
+import { describeStore, EVERYTHING } from '../../contract/store-contract.js';
+import { killWriters } from '../../contract/store-kills.js';
+
+const DIST_STORE = resolve(import.meta.dirname, '../../../dist/adapters/duckdb/store.js');
+
+describeStore('DuckDB', { open: (directory) => openStore(join(directory, 'store.duckdb')) });
+
+describe('the DuckDB file', () => {
+  let directory: string;
+  let path: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'click-agg-duckdb-'));
+    path = join(directory, 'store.duckdb');
+  });
+  afterEach(() => {
+    chmodSync(directory, 0o700);
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('a writer that is killed at any moment leaves whole commits', async () => {
+    await killWriters({
+      module: DIST_STORE,
+      exported: 'openStore',
+      path,
+      kills: 12,
+      seed: 3,
+      open: openStore,
+    });
+  });
+
+  test('is read by several readers, and not while a writer has it', async () => {
+    const store = await openStore(path);
+    await store.commit(commitOf({ cells: [cell()] }));
+    await store.close();
+    const readers = [await openStoreReader(path), await openStoreReader(path)];
+    for (const reader of readers) expect(await reader.query(EVERYTHING)).toHaveLength(1);
+    for (const reader of readers) await reader.close();
+  });
+
+  test('that another process is writing is refused in one line with its pid', async () => {
+    const script = join(directory, 'hold.mjs');
+    writeFileSync(
+      script,
+      `import { openStore } from ${JSON.stringify(DIST_STORE)};
+       await openStore(process.argv[2]); process.send('open'); setInterval(() => {}, 1000);`,
+    );
+    const holder = fork(script, [path]);
+    try {
+      await new Promise((done) => holder.once('message', done));
+      await expect(openStore(path)).rejects.toThrow(`in use by another process (pid ${holder.pid})`);
+      setTimeout(() => holder.kill('SIGKILL'), 300);
+      // A reader waits for the writer to let go.
+      const reader = await openStoreReader(path);
+      await reader.close();
+    } finally {
+      holder.kill('SIGKILL');
+    }
+  });
+
+  test('of a newer version is refused', async () => {
+    await (await openStore(path)).close();
+    await alter(path, `UPDATE meta SET value = '2' WHERE name = 'schema_version'`);
+    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 2\)/);
+    await expect(openStoreReader(path)).rejects.toThrow(/newer click-agg/);
+  });
+
+  test('of something else is refused and left alone', async () => {
+    await alter(path, 'CREATE TABLE mine (x INTEGER)');
+    await expect(openStore(path)).rejects.toThrow(/a DuckDB file of something else/);
+  });
+
+  test('that is no database, is missing or has no directory is refused in one line', async () => {
+    writeFileSync(path, 'not a database, but long enough to have a header of some kind'.repeat(400));
+    await expect(openStore(path)).rejects.toThrow(/damaged or no store/);
+    await expect(openStoreReader(join(directory, 'none.duckdb'))).rejects.toThrow(/no such file/);
+    await expect(openStore(join(directory, 'a', 'b'))).rejects.toThrow(/no such file/);
+    await expect(openStore(directory)).rejects.toMatchObject({ name: 'UserError' });
+  });
+});
+
+async function alter(path: string, sql: string): Promise<void> {
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  await connection.run(sql);
+  connection.closeSync();
+  instance.closeSync();
+}
