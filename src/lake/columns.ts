@@ -10,8 +10,16 @@ export interface LakeColumn {
 
 export const LAKE_COLUMNS: readonly LakeColumn[] = [
   { name: 'partition', type: 'INTEGER', about: 'partition of the log' },
-  { name: 'offset', type: 'BIGINT', about: 'offset in its partition; of a bare line its number in the input' },
-  { name: 'append_time', type: 'BIGINT', about: 'when the log took it, epoch ms; null where the log has none' },
+  {
+    name: 'offset',
+    type: 'BIGINT',
+    about: 'offset in its partition; of a bare line its number in the input',
+  },
+  {
+    name: 'append_time',
+    type: 'BIGINT',
+    about: 'when the log took it, epoch ms; null where the log has none',
+  },
   { name: 'key', type: 'BLOB', about: "the record's key; null when absent or equal to ad_id" },
   { name: 'click_id', type: 'VARCHAR', about: '' },
   { name: 'event_time', type: 'BIGINT', about: 'epoch ms' },

@@ -4,13 +4,13 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { takeLock } from '../adapters/embedded/lock.js';
 import { syncDirectory } from '../adapters/embedded/layout.js';
+import { takeLock } from '../adapters/embedded/lock.js';
 import { invariant } from '../errors.js';
 import { copyToParquet, lakeError, MEMORY_LIMIT_BYTES, openLakeDatabase, sqlText } from './duckdb.js';
 import { seal } from './flush.js';
-import { filePath, stagedPath, stagingDir, writerLockPath } from './layout.js';
 import { commitAndPlace, requireLake } from './lake-writer.js';
+import { filePath, stagedPath, stagingDir, writerLockPath } from './layout.js';
 import { type LakeCommit, type LakeFile, type LakeState, readState } from './manifest.js';
 import { recover } from './place-files.js';
 import { swapWhenUnread } from './reader-leases.js';

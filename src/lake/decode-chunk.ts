@@ -1,6 +1,6 @@
 // Hands a chunk to DuckDB and lets it decode the records into a table: numbers as columns, values as texts to
 // be split again, the odd ones as bytes. Runs on a connection of its own, so that chunks overlap.
-import { type DuckDBConnection, DuckDBDataChunk, DOUBLE, INTEGER } from '@duckdb/node-api';
+import { DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER } from '@duckdb/node-api';
 import { decodeSql } from './decode-sql.js';
 import { type Chunk, TEXT_RECORDS } from './intake.js';
 
@@ -46,9 +46,7 @@ export async function decodeChunk(connection: DuckDBConnection, chunk: Chunk, ta
   for (const statement of CLEAN_TABLES) await connection.run(statement);
   await appendNumbers(connection, chunk);
   await appendTexts(connection, chunk);
-  await connection.run(
-    `INSERT INTO ${table} ${decodeSql(PLAIN_LINES)}`,
-  );
+  await connection.run(`INSERT INTO ${table} ${decodeSql(PLAIN_LINES)}`);
   if (chunk.odd.length > 0) {
     await appendOdd(connection, chunk);
     await connection.run(`INSERT INTO ${table} ${decodeSql(ODD_LINES)}`);

@@ -117,14 +117,16 @@ function exactSql(): string {
 /** Adds each field under its name, null where it is absent or malformed, `extra` and `<optional>_bad`. */
 function fieldsSql(strict: string): string {
   const texts = FIELDS.map(
-    (name) => `CASE WHEN plain THEN t.${name} WHEN is_json AND ${isText(name)} THEN t.${name} END AS t_${name}`,
+    (name) =>
+      `CASE WHEN plain THEN t.${name} WHEN is_json AND ${isText(name)} THEN t.${name} END AS t_${name}`,
   );
   const extra = `CASE WHEN is_json AND NOT plain
       AND len(list_filter(names, lambda name: name NOT IN (${quoted(FIELDS)}))) > 0
     THEN json_merge_patch(value, ${FIELDS_AWAY})::VARCHAR END`;
   const checked = TEXTS.map((name) => `CASE WHEN ${textIsSound(name)} THEN t_${name} END AS ${name}`);
   const bad = OPTIONAL.map(
-    (name) => `is_json AND j.${name} IS NOT NULL AND NOT coalesce(${textIsSound(name)}, false) AS ${name}_bad`,
+    (name) =>
+      `is_json AND j.${name} IS NOT NULL AND NOT coalesce(${textIsSound(name)}, false) AS ${name}_bad`,
   );
   return `SELECT partition, "offset", append_time, value, raw, key_bytes, kind, value_bytes, is_json, extra,
       ${[...checked, ...bad].join(',\n      ')},

@@ -54,7 +54,12 @@ export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function planFiles({ connections, table, commit, nowMs }: Flush): Promise<Omit<LakeFile, 'bytes' | 'sha256'>[]> {
+async function planFiles({
+  connections,
+  table,
+  commit,
+  nowMs,
+}: Flush): Promise<Omit<LakeFile, 'bytes' | 'sha256'>[]> {
   const result = await connections[0]!.runAndReadAll(
     `SELECT hour, partition, count(*), min("offset"), max("offset"), count(malformed),
        min(event_time) FILTER (WHERE malformed IS NULL), max(event_time) FILTER (WHERE malformed IS NULL)

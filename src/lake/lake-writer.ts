@@ -33,6 +33,8 @@ export interface WriteLakeOptions {
   partitions?: number | undefined;
   /** Names the log or file that is read; another one into the same lake is refused. */
   sourceIdentity?: string | undefined;
+  /** An identity that the lake may hold instead: the source goes on where that log ended. */
+  continuesIdentity?: string | undefined;
   /** Kept in the manifest, to tell later how the writer was configured. */
   methodHash?: string | undefined;
   /** A flush comes after this many records, */
@@ -105,7 +107,14 @@ class LakeWriter {
   readonly #state: LakeState;
   readonly #positions: Progress;
   readonly #partitions: number;
-  readonly #progress: LakeProgress = { records: 0, committed: 0, malformed: 0, commits: 0, files: 0, bytes: 0 };
+  readonly #progress: LakeProgress = {
+    records: 0,
+    committed: 0,
+    malformed: 0,
+    commits: 0,
+    files: 0,
+    bytes: 0,
+  };
   readonly #flushRecords: number;
   readonly #flushBytes: number;
   readonly #flushIntervalMs: number;
@@ -119,6 +128,7 @@ class LakeWriter {
     this.#positions = new Progress(state, {
       partitionCount: this.#partitions,
       identity: options.sourceIdentity ?? null,
+      continues: options.continuesIdentity ?? null,
       lakeDir: options.lakeDir,
     });
     this.#flushRecords = options.flushRecords ?? LAKE_DEFAULTS.flushRecords;

@@ -4,7 +4,6 @@
 // neither a start nor a reader ever reads more than a bounded number of them.
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { codeOf, syncDirectory } from '../adapters/embedded/layout.js';
 import { UserError } from '../errors.js';
 import { commitName, commitsDir } from './layout.js';
@@ -14,63 +13,66 @@ const MANIFEST_VERSION = 1;
 export const CHECKPOINT_COMMITS = 64;
 const READ_ATTEMPTS_MAX = 20;
 
-const fileSchema = z.object({
+/** A Parquet file of the lake. */
+export interface LakeFile {
   /** Inside the lake: `dt=…/hour=…/….parquet`. */
-  path: z.string(),
-  partition: z.number().int(),
+  path: string;
+  partition: number;
   /** Hours since 1970, of the folder. */
-  hour: z.number().int(),
-  firstOffset: z.number(),
-  lastOffset: z.number(),
-  records: z.number().int(),
-  malformed: z.number().int(),
+  hour: number;
+  firstOffset: number;
+  lastOffset: number;
+  records: number;
+  malformed: number;
   /** Of the sound records, epoch ms; null if all are malformed. */
-  minEventTimeMs: z.number().nullable(),
-  maxEventTimeMs: z.number().nullable(),
-  bytes: z.number().int(),
+  minEventTimeMs: number | null;
+  maxEventTimeMs: number | null;
+  bytes: number;
   /** SHA-256 of the whole file, hex. */
-  sha256: z.string(),
-  writtenAtMs: z.number(),
-});
-const partitionSchema = z.object({
-  partition: z.number().int(),
-  /** Next offset to take. */
-  position: z.number(),
-  /** Smallest offset that was ever taken; null if none was. */
-  firstOffset: z.number().nullable(),
-  /** Records in the lake. */
-  records: z.number().int(),
-});
-const logSchema = z.object({
-  /** Bare lines: partitions were computed over `partitionCount`, offsets are line numbers over all of them. */
-  bare: z.boolean(),
-  partitionCount: z.number().int(),
-  /** Which log or file it was, as the source names it; null where it wasn't told. */
-  identity: z.string().nullable(),
-});
-const common = {
-  version: z.literal(MANIFEST_VERSION),
-  commit: z.number().int(),
-  writtenAtMs: z.number(),
-  /** Hash of the counting method that the writer was configured with; null where it wasn't told. */
-  methodHash: z.string().nullable(),
-  log: logSchema,
-  /** All of them, as they are after this commit. */
-  partitions: z.array(partitionSchema),
-};
-const commitSchema = z.object({
-  ...common,
-  kind: z.enum(['flush', 'compact']),
-  add: z.array(fileSchema),
-  /** Paths. */
-  remove: z.array(z.string()),
-});
-const checkpointSchema = z.object({ ...common, files: z.array(fileSchema) });
+  sha256: string;
+  writtenAtMs: number;
+}
 
-export type LakeFile = z.infer<typeof fileSchema>;
-export type LakePartition = z.infer<typeof partitionSchema>;
-export type LakeLog = z.infer<typeof logSchema>;
-export type LakeCommit = z.infer<typeof commitSchema>;
+export interface LakePartition {
+  partition: number;
+  /** Next offset to take. */
+  position: number;
+  /** Smallest offset that was ever taken; null if none was. */
+  firstOffset: number | null;
+  /** Records in the lake. */
+  records: number;
+}
+
+/** What the lake is a copy of. */
+export interface LakeLog {
+  /** Bare lines: partitions were computed over `partitionCount`, offsets are line numbers over all of them. */
+  bare: boolean;
+  partitionCount: number;
+  /** Which log or file it was, as the source names it; null where it wasn't told. */
+  identity: string | null;
+}
+
+interface Entry {
+  version: typeof MANIFEST_VERSION;
+  commit: number;
+  writtenAtMs: number;
+  /** Hash of the counting method that the writer was configured with; null where it wasn't told. */
+  methodHash: string | null;
+  log: LakeLog;
+  /** All of them, as they are after this commit. */
+  partitions: readonly LakePartition[];
+}
+
+export interface LakeCommit extends Entry {
+  kind: 'flush' | 'compact';
+  add: readonly LakeFile[];
+  /** Paths. */
+  remove: readonly string[];
+}
+
+interface Checkpoint extends Entry {
+  files: readonly LakeFile[];
+}
 
 /** The lake as a commit left it. */
 export interface LakeState {
@@ -122,7 +124,7 @@ export async function writeCommit(lakeDir: string, commit: LakeCommit): Promise<
 export async function writeCheckpoint(lakeDir: string, state: LakeState): Promise<void> {
   const folder = commitsDir(lakeDir);
   if (!state.log) return;
-  const checkpoint: z.infer<typeof checkpointSchema> = {
+  const checkpoint: Checkpoint = {
     version: MANIFEST_VERSION,
     commit: state.commit,
     writtenAtMs: state.writtenAtMs ?? 0,
@@ -193,7 +195,7 @@ async function readOnce(folder: string): Promise<LakeState> {
   const state = emptyState();
   const checkpoint = entries.findLast(({ isCheckpoint }) => isCheckpoint);
   if (checkpoint) {
-    const whole = await readEntry(join(folder, checkpoint.name), checkpointSchema);
+    const whole = await readEntry<Checkpoint>(join(folder, checkpoint.name), ['files']);
     const { commit, writtenAtMs, methodHash, log, partitions, files } = whole;
     applyCommit(state, {
       version: MANIFEST_VERSION,
@@ -213,28 +215,33 @@ async function readOnce(folder: string): Promise<LakeState> {
       if (again.some((entry) => entry.isCheckpoint && entry.commit > state.commit)) return readOnce(folder);
       throw damaged(join(folder, `${commitName(state.commit + 1)}.json`), 'is missing');
     }
-    applyCommit(state, await readEntry(join(folder, name), commitSchema));
+    applyCommit(state, await readEntry<LakeCommit>(join(folder, name), ['add', 'remove']));
   }
   return state;
 }
 
-async function readEntry<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+/** An entry of our own writing; `lists` are the names of what must be in it besides what all entries have. */
+async function readEntry<T extends Entry>(path: string, lists: readonly string[]): Promise<T> {
   const text = await readFile(path, 'utf8');
-  let content: unknown;
+  let content: Record<string, unknown> | null;
   try {
-    content = JSON.parse(text);
+    content = JSON.parse(text) as Record<string, unknown> | null;
   } catch (error) {
     throw damaged(path, 'is no JSON', error);
   }
-  const version = (content as { version?: unknown } | null)?.version;
+  const version = content?.version;
   if (typeof version === 'number' && version > MANIFEST_VERSION) {
     throw new UserError(`the lake's manifest ${path} is from a newer version of click-agg (${version})`, {
       hint: 'Update click-agg.',
     });
   }
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) throw damaged(path, 'is not what click-agg writes', parsed.error);
-  return parsed.data;
+  const isWhole =
+    version === MANIFEST_VERSION &&
+    Number.isSafeInteger(content?.commit) &&
+    typeof content?.log === 'object' &&
+    ['partitions', ...lists].every((name) => Array.isArray(content?.[name]));
+  if (!isWhole) throw damaged(path, 'is not what click-agg writes');
+  return content as unknown as T;
 }
 
 function damaged(path: string, what: string, cause?: unknown): UserError {

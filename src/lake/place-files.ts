@@ -15,7 +15,10 @@ export async function placeFiles(lakeDir: string, commit: LakeCommit): Promise<v
   const moves = commit.add
     .map(({ path }) => ({ from: stagedPath(lakeDir, commit.commit, path), to: join(lakeDir, path) }))
     .filter(({ from }) => existsSync(from));
-  const folders = new Set([...moves.map(({ to }) => to), ...commit.remove.map((path) => join(lakeDir, path))]);
+  const folders = new Set([
+    ...moves.map(({ to }) => to),
+    ...commit.remove.map((path) => join(lakeDir, path)),
+  ]);
   const made = new Set<string>();
   for (const { to } of moves) {
     if (mkdirSync(dirname(to), { recursive: true }) !== undefined) made.add(dirname(to));

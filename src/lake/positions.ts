@@ -7,25 +7,30 @@ import { UserError } from '../errors.js';
 import { LAKE_PARTITION_MAX } from './layout.js';
 import type { LakeFile, LakeLog, LakePartition, LakeState } from './manifest.js';
 
+export interface ProgressOptions {
+  partitionCount: number;
+  identity: string | null;
+  /** An identity that the lake may hold instead, because the present log goes on where that one ended. */
+  continues: string | null;
+  lakeDir: string;
+}
+
 export class Progress {
   /** Next offset to take by partition. */
   readonly #next = new Float64Array(LAKE_PARTITION_MAX + 1);
   readonly #seen = new Map<number, LakePartition>();
   readonly #partitionCount: number;
-  readonly #identity: string | null;
+  #identity: string | null;
   readonly #lakeDir: string;
   /** Undefined until the first record of a new lake tells. */
   #bare: boolean | undefined;
   #nextLine = 0;
 
-  constructor(
-    state: LakeState,
-    { partitionCount, identity, lakeDir }: { partitionCount: number; identity: string | null; lakeDir: string },
-  ) {
+  constructor(state: LakeState, { partitionCount, identity, continues, lakeDir }: ProgressOptions) {
     this.#partitionCount = partitionCount;
     this.#identity = identity;
     this.#lakeDir = lakeDir;
-    if (state.log) this.#resume(state.log);
+    if (state.log) this.#resume(state.log, continues);
     for (const partition of state.partitions.values()) {
       this.#seen.set(partition.partition, { ...partition });
       this.#next[partition.partition] = partition.position;
@@ -33,9 +38,10 @@ export class Progress {
     }
   }
 
-  #resume(log: LakeLog): void {
-    if (log.identity !== null && this.#identity !== null && log.identity !== this.#identity) {
-      throw new UserError(`the lake ${this.#lakeDir} was written from ${log.identity}, not from ${this.#identity}`, {
+  #resume(log: LakeLog, continues: string | null): void {
+    this.#identity ??= log.identity;
+    if (log.identity !== null && log.identity !== this.#identity && log.identity !== continues) {
+      throw new UserError(`the lake ${this.#lakeDir} was written from another log or file`, {
         hint: 'Give each log a lake of its own: --lake-dir DIR.',
       });
     }
@@ -109,6 +115,8 @@ export class Progress {
       partition.firstOffset = Math.min(partition.firstOffset ?? Infinity, file.firstOffset);
     }
     for (const partition of this.#seen.values()) partition.position = this.#nextOf(partition.partition);
-    return [...this.#seen.values()].map((partition) => ({ ...partition })).sort((a, b) => a.partition - b.partition);
+    return [...this.#seen.values()]
+      .map((partition) => ({ ...partition }))
+      .sort((a, b) => a.partition - b.partition);
   }
 }

@@ -29,7 +29,8 @@ export async function leaseLake(lakeDir: string): Promise<Lease> {
     if (['EROFS', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return { release: () => {} };
     throw error;
   }
-  for (let waitedMs = 0; isSwapping(folder) && waitedMs < WAIT_MS_MAX; waitedMs += WAIT_MS) await sleep(WAIT_MS);
+  for (let waitedMs = 0; isSwapping(folder) && waitedMs < WAIT_MS_MAX; waitedMs += WAIT_MS)
+    await sleep(WAIT_MS);
   return { release: () => rmSync(path, { force: true }) };
 }
 

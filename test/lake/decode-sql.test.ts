@@ -41,7 +41,9 @@ async function expectAgreement(values: readonly Uint8Array[]): Promise<void> {
   const rows = await decodeValues(batchOf(values));
   expect(rows).toHaveLength(values.length);
   for (const [i, row] of rows.entries()) {
-    expect(compared(row), Buffer.from(values[i]!.subarray(0, 2000)).toString('latin1')).toEqual(expected(values[i]!));
+    expect(compared(row), Buffer.from(values[i]!.subarray(0, 2000)).toString('latin1')).toEqual(
+      expected(values[i]!),
+    );
   }
 }
 

@@ -21,7 +21,10 @@ export function batchOf(values: readonly Uint8Array[], keys?: readonly (Uint8Arr
   const parts = [...kept, ...(keys ?? []).map((key) => key ?? new Uint8Array())];
   const ends: number[] = [];
   let end = 0;
-  for (const part of parts) ends.push((end += part.length));
+  for (const part of parts) {
+    end += part.length;
+    ends.push(end);
+  }
   const count = values.length;
   const starts = Int32Array.from([0, ...ends].slice(0, parts.length));
   return {
@@ -62,14 +65,16 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
     const reader = await connection.runAndReadAll(
       `SELECT * REPLACE (lower(hex("key")) AS "key", lower(hex("value")) AS "value") FROM gathered ORDER BY "offset"`,
     );
-    return reader.getRowObjects().map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [
-          name,
-          typeof value === 'bigint' ? Number(value) : (value as string | number | null),
-        ]),
-      ),
-    );
+    return reader
+      .getRowObjects()
+      .map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            typeof value === 'bigint' ? Number(value) : (value as string | number | null),
+          ]),
+        ),
+      );
   } finally {
     connection.closeSync();
     instance.closeSync();
