@@ -76,7 +76,7 @@ export function recordsOf(clicks: readonly SmallClick[], world = 0): OracleRecor
       partition,
       offset,
       appendTimeMs: eventTimeMs + click.appendLagMs,
-      value: new TextEncoder().encode(valueOf(click, eventTimeMs, world)),
+      value: new TextEncoder().encode(textOf(click, eventTimeMs, world)),
     };
   });
 }
@@ -90,7 +90,7 @@ function withRedeliveries(clicks: readonly SmallClick[]): SmallClick[] {
   });
 }
 
-function valueOf(click: SmallClick, eventTimeMs: number, world: number): string {
+function textOf(click: SmallClick, eventTimeMs: number, world: number): string {
   if (click.fault === 0) return '{"click_id":';
   if (click.fault === 1) return '{}';
   // Order by UTF-8 bytes differs from order by UTF-16 for these two.
