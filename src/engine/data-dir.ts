@@ -1,0 +1,93 @@
+// The data directory: what lies where in it, which version it is of, and who works in it. A directory of a newer
+// version is refused before anything in it is touched.
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, ioError } from '../adapters/embedded/layout.js';
+import { type Lock, takeLock } from '../adapters/embedded/lock.js';
+import { UserError } from '../errors.js';
+
+/** Version of the layout. */
+const VERSION = 1;
+
+export interface DataDir {
+  readonly path: string;
+  /** The embedded log. */
+  readonly logDir: string;
+  readonly storePath: string;
+  readonly lakeDir: string;
+  /** Takes the lock `<name>.lock`; a UserError names the process that has it. Stale locks are taken over. */
+  lock(name: 'run' | 'lake' | 'backfill'): Promise<Lock>;
+}
+
+const WORK = { run: 'is counted into', lake: 'has its lake written', backfill: 'is backfilled' } as const;
+
+/** Where things are in a data directory, without a look at the disk. */
+export function dataDirAt(path: string): DataDir {
+  return {
+    path,
+    logDir: join(path, 'log'),
+    storePath: join(path, 'store.duckdb'),
+    lakeDir: join(path, 'lake'),
+    lock: (name) => takeLock(join(path, `${name}.lock`), `${path} ${WORK[name]}`),
+  };
+}
+
+/**
+ * Makes the directory if there is none, and checks its version. UserError: it is from a newer version, can't be
+ * written, or the disk is full.
+ */
+export async function openDataDir(path: string): Promise<DataDir> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw ioError(error, path, 'write');
+  }
+  if ((await versionOf(path)) === undefined) await writeVersion(path);
+  return dataDirAt(path);
+}
+
+/** A directory that must be there, to read from. UserError: there is none, or it is from a newer version. */
+export async function existingDataDir(path: string): Promise<DataDir> {
+  if ((await versionOf(path)) === undefined) {
+    throw new UserError(`there is no data directory ${path}`, {
+      hint: 'Check --data-dir, or count some clicks into it with `click-agg run`.',
+    });
+  }
+  return dataDirAt(path);
+}
+
+async function versionOf(path: string): Promise<number | undefined> {
+  const file = join(path, 'version.json');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw ioError(error, file, 'read');
+  }
+  const version = Number(/"version"\s*:\s*(\d+)/.exec(text)?.[1]);
+  if (version > VERSION) {
+    throw new UserError(`${path} was written by a newer click-agg (data directory version ${version})`, {
+      hint: 'Update click-agg, or use another --data-dir.',
+    });
+  }
+  if (version !== VERSION) {
+    throw new UserError(`${file} is damaged: it has no sound version`, {
+      hint: `If everything else is as it was, write {"version":${VERSION}} into it.`,
+    });
+  }
+  return version;
+}
+
+async function writeVersion(path: string): Promise<void> {
+  const file = join(path, 'version.json');
+  const proposal = `${file}.${process.pid}.new`;
+  try {
+    await writeFile(proposal, `${JSON.stringify({ version: VERSION })}\n`, { flush: true });
+    await rename(proposal, file);
+  } catch (error) {
+    throw ioError(error, file, 'write');
+  } finally {
+    await rm(proposal, { force: true });
+  }
+}

@@ -1,0 +1,154 @@
+// Asks a living `run` what the store would say. Who only wants the totals takes `openReader`, which asks the run
+// if there is one and opens the file if not.
+import { existsSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openStore, openStoreReader } from '../adapters/duckdb/store.js';
+import type { LiveStatus, StoreBooks, StoreReader, TotalsRow } from '../core/ports.js';
+import { UserError } from '../errors.js';
+import { isAlive, type RunFile, readRunFile } from './run-file.js';
+import { decode, encode, errorFromWire, METHODS, type WireError } from './wire.js';
+
+/** A run that lives says so at once, even when it is busy. */
+const STATUS_WAIT_MS = 10_000;
+/** A run that begins or ends holds the file for a moment without being there to ask. */
+const CHANGE_WAIT_MS = 10_000;
+const CHANGE_STEP_MS = 100;
+
+/** The store of a living run. */
+export interface LiveStore extends StoreReader, StoreBooks {
+  readonly live: true;
+  status(): Promise<LiveStatus>;
+}
+
+/** The run that counts into this data directory, or undefined if none lives. */
+export async function connectLive(dataDir: string): Promise<LiveStore | undefined> {
+  const run = readRunFile(dataDir);
+  if (!run || !isAlive(run.pid)) return undefined;
+  const live = liveStore(run);
+  try {
+    await post(run, 'status', [], STATUS_WAIT_MS);
+    return live;
+  } catch (error) {
+    if (error instanceof NobodyThere) return undefined;
+    throw error;
+  }
+}
+
+/** Totals to read: from the living run, else from the file. UserError: nothing was counted yet. */
+export async function openReader(dataDir: string): Promise<StoreReader & Pick<StoreBooks, ReadBooks>> {
+  return await liveOrFile(dataDir, openStoreReader);
+}
+
+type ReadBooks = 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments';
+
+/** Totals and books to read and write: through the living run, else in the file. UserError as for `openReader`. */
+export async function openBooks(dataDir: string): Promise<StoreReader & StoreBooks> {
+  return await liveOrFile(dataDir, openStore);
+}
+
+async function liveOrFile<T>(
+  dataDir: string,
+  openFile: (path: string) => Promise<T>,
+): Promise<T | LiveStore> {
+  const path = join(dataDir, 'store.duckdb');
+  const untilMs = Date.now() + CHANGE_WAIT_MS;
+  for (;;) {
+    const live = await connectLive(dataDir);
+    if (live) return live;
+    if (!existsSync(path)) {
+      throw new UserError(`no totals in ${dataDir} yet: run \`click-agg run\` first`, {
+        hint: 'Or check --data-dir.',
+      });
+    }
+    try {
+      return await openFile(path);
+    } catch (error) {
+      const inUse = error instanceof UserError && error.message.includes('is in use by another process');
+      if (!inUse || Date.now() >= untilMs) throw error;
+      await sleep(CHANGE_STEP_MS);
+    }
+  }
+}
+
+function liveStore(run: RunFile): LiveStore {
+  const methods = METHODS.map((name) => [name, (...args: unknown[]) => post(run, name, args)]);
+  return {
+    ...(Object.fromEntries(methods) as Omit<StoreReader & StoreBooks, 'pages' | 'close'>),
+    live: true,
+    pages: (query) => pages(run, query),
+    status: () => post(run, 'status', []) as Promise<LiveStatus>,
+    async close() {},
+  };
+}
+
+/** The run of run.json has ended, or another program has its port by now. */
+class NobodyThere extends UserError {
+  constructor(run: RunFile, cause?: unknown) {
+    super(`the run (pid ${run.pid}) has ended`, { hint: 'Ask again.', cause });
+  }
+}
+
+async function post(run: RunFile, method: string, args: unknown[], waitMs?: number): Promise<unknown> {
+  const response = await send(run, method, args, waitMs);
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of response) pieces.push(piece as Buffer);
+  } catch (error) {
+    throw new NobodyThere(run, error);
+  }
+  const text = Buffer.concat(pieces).toString('utf8');
+  if (response.statusCode === 401) throw new NobodyThere(run);
+  const content = decode(text);
+  if (response.statusCode !== 200) throw errorFromWire(content as WireError);
+  return content ?? undefined;
+}
+
+async function* pages(run: RunFile, query: unknown): AsyncGenerator<TotalsRow[]> {
+  const response = await send(run, 'pages', [query]);
+  try {
+    if (response.statusCode === 401) throw new NobodyThere(run);
+    let ended = false;
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const content: unknown = JSON.parse(line);
+      if (response.statusCode !== 200) throw errorFromWire(decode(line) as WireError);
+      ended = content === 'end';
+      if (!ended) yield content as TotalsRow[];
+    }
+    if (!ended) throw new NobodyThere(run);
+  } finally {
+    response.destroy();
+  }
+}
+
+function send(run: RunFile, method: string, args: unknown[], waitMs?: number): Promise<IncomingMessage> {
+  const body = encode({ method, args });
+  return new Promise((resolve, reject) => {
+    const call = request(
+      {
+        host: '127.0.0.1',
+        port: run.port,
+        method: 'POST',
+        agent: false,
+        headers: { authorization: `Bearer ${run.token}`, 'content-length': Buffer.byteLength(body) },
+      },
+      resolve,
+    );
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      const gone = error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
+      reject(gone ? new NobodyThere(run, error) : error);
+    });
+    if (waitMs !== undefined) {
+      call.setTimeout(waitMs, () => {
+        call.destroy(
+          new UserError(`the run (pid ${run.pid}) does not answer`, {
+            hint: 'It may be stopped or very busy: try again.',
+          }),
+        );
+      });
+    }
+    call.end(body);
+  });
+}
