@@ -38,13 +38,18 @@ export interface CommitOptions {
   provisional?: ReadonlySet<number>;
 }
 
+/** A click that is older than what memory holds. */
+export interface TooOldClick {
+  partition: number;
+  offset: number;
+  eventTimeMs: number;
+}
+
 /** A click that counts is older than what memory holds: rebuild it with `restore(state, { holdFor: error })`. */
 export class MemoryFloorError extends Error {
-  constructor(
-    readonly partition: number,
-    readonly offset: number,
-    readonly eventTimeMs: number,
-  ) {
+  /** `clicks`: all that memory has to reach back to since the last commit; the last one is the present trouble. */
+  constructor(readonly clicks: readonly TooOldClick[]) {
+    const { partition, offset } = clicks.at(-1)!;
     super(`record ${partition}:${offset} is older than the clicks in memory`);
     this.name = 'MemoryFloorError';
   }
@@ -72,8 +77,8 @@ export class Aggregator {
   private freshRows: number[] = [];
   private openPeriods: Checkpoint['openPeriods'] = [];
   private checkpointChanged = false;
-  /** The floor stays below `floorMs` until the record at `offset` was judged. */
-  private hold: { partition: number; offset: number; floorMs: number } | undefined;
+  /** The floor stays low enough for these clicks until they were judged. */
+  private holds: readonly TooOldClick[] = [];
 
   /** While memory is rebuilt: the position that each partition has to come to. */
   private readonly targets = new Map<number, number>();
@@ -107,7 +112,7 @@ export class Aggregator {
    * Prepares for going on where `state` was committed. Returns the positions to read from: older than those
    * committed, since memory is rebuilt from what lies between.
    *
-   * With `holdFor`, memory is rebuilt from the log's start, keeping what that too old click needs.
+   * With `holdFor`, memory is rebuilt from the log's start, keeping what the too old clicks need.
    */
   restore(state: StoredState, { holdFor }: { holdFor?: MemoryFloorError } = {}): Positions {
     const from = new Map<number, number>();
@@ -122,11 +127,7 @@ export class Aggregator {
       from.set(stored.partition, book.position);
     }
     if (holdFor) {
-      this.hold = {
-        partition: holdFor.partition,
-        offset: holdFor.offset,
-        floorMs: this.memory.floorFor(holdFor.eventTimeMs),
-      };
+      this.holds = holdFor.clicks;
       this.checkpointChanged = true;
     } else if (state.checkpoint) {
       this.memory.floorMs = state.checkpoint.floorMs;
@@ -148,7 +149,10 @@ export class Aggregator {
   private finishRebuild(): void {
     this.memory.doubleClicks.carry([]);
     const { rows, totals } = this.memory;
-    totals.settleRebuilt(this.isDue(false));
+    // The bots of the first window may be wrong: clicks before the floor had a say in them. They are final.
+    const exactMs = Math.ceil((this.memory.floorMs + this.method.botWindowMs) / BUCKET_MS) * BUCKET_MS;
+    const closedMs = Math.min(...[...this.books.values()].map((book) => book.watermarkMs(this.method)));
+    totals.reopen(exactMs, closedMs);
     for (let row = 0; row < rows.used; row++) {
       if (verdictOf(rows.flags[row]!) === VERDICT_CODE.bot) rows.flags[row]! |= FLAG.lettered;
     }
@@ -220,7 +224,8 @@ export class Aggregator {
         if (eventTimeMs > book.maxEventTimeMs) book.maxEventTimeMs = eventTimeMs;
         return;
       }
-      throw new MemoryFloorError(book.partition, batch.offset[i]!, eventTimeMs);
+      const click = { partition: book.partition, offset: batch.offset[i]!, eventTimeMs };
+      throw new MemoryFloorError([...this.holds, click]);
     }
     const row = memory.duplicates.admit(batch, i);
     if (row === NONE) {
@@ -282,7 +287,7 @@ export class Aggregator {
 
   /** Forgets clicks that nothing depends on any more; a few at a time isn't worth a walk through all. */
   private moveFloor(): void {
-    const { method, memory, hold } = this;
+    const { method, memory } = this;
     let horizonMs = Infinity;
     const quietAfter = this.options.quietAfterRecords ?? QUIET_AFTER_RECORDS;
     for (const book of this.books.values()) {
@@ -293,17 +298,20 @@ export class Aggregator {
     }
     if (horizonMs === Infinity) return;
     let floorMs = memory.floorFor(horizonMs);
-    if (hold) {
-      if (this.bookOf(hold.partition).position > hold.offset) this.hold = undefined;
-      else floorMs = Math.min(floorMs, hold.floorMs);
+    for (const click of this.holds) {
+      if (!this.isJudged(click)) floorMs = Math.min(floorMs, memory.floorFor(click.eventTimeMs));
     }
     if (floorMs > -Infinity && floorMs >= memory.floorMs + memory.floorStepMs) this.forgetBefore(floorMs);
+  }
+
+  private isJudged({ partition, offset }: TooOldClick): boolean {
+    return this.bookOf(partition).position > offset;
   }
 
   private forgetBefore(floorMs: number): void {
     this.letters.settleBots();
     // What a rebuild counted is in the store already.
-    if (this.targets.size > 0) this.memory.totals.settleRebuilt(() => true);
+    if (this.targets.size > 0) this.memory.totals.assumeWritten();
     this.openPeriods = this.memory.forgetBefore(floorMs);
     for (const book of this.books.values()) book.forgetBefore(floorMs);
     this.checkpointChanged = true;
@@ -338,6 +346,7 @@ export class Aggregator {
       ? { floorMs: this.memory.floorMs, openPeriods: this.openPeriods }
       : undefined;
     this.checkpointChanged = false;
+    this.holds = this.holds.filter((click) => !this.isJudged(click));
     const cells = this.memory.totals.take(this.isDue(complete, provisional));
     return {
       cells,

@@ -119,16 +119,23 @@ export class Totals {
     return { ...columns, dimensions };
   }
 
-  /**
-   * After memory was rebuilt: the store may hold any of these cells. Those that are not due yet are changed
-   * ones again, the others are as the store has them.
-   */
-  settleRebuilt(isDue: (minuteEndMs: number, partition: number) => boolean): void {
+  /** What was counted so far is in the store already: nothing awaits a commit. */
+  assumeWritten(): void {
     this.dirty = [];
     for (let cell = 0; cell < this.used; cell++) {
-      if (this.state[cell]! & CELL.free) continue;
-      this.state[cell] = CELL.written;
-      if (isDue((this.minute[cell]! + 1) * BUCKET_MS, this.partition[cell]!)) continue;
+      if ((this.state[cell]! & CELL.free) === 0) this.state[cell] = CELL.written;
+    }
+  }
+
+  /**
+   * After memory was rebuilt: cells of minutes from `fromMs` on that end after `closedMs` may differ from what the
+   * store has, which was written or not as their partitions stood then. They await a commit again.
+   */
+  reopen(fromMs: number, closedMs: number): void {
+    this.assumeWritten();
+    for (let cell = 0; cell < this.used; cell++) {
+      const minuteMs = this.minute[cell]! * BUCKET_MS;
+      if (this.state[cell]! & CELL.free || minuteMs < fromMs || minuteMs + BUCKET_MS <= closedMs) continue;
       this.state[cell]! |= CELL.dirty;
       this.dirty.push(cell);
     }
