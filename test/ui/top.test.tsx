@@ -7,13 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { LiveStatus } from '../../src/core/ports.js';
 import { Dashboard } from '../../src/ui/top/dashboard.js';
 import { layOut } from '../../src/ui/top/layout.js';
-import {
-  type ListRequest,
-  livePartitions,
-  type Snapshot,
-  VIEWS,
-  windowUpTo,
-} from '../../src/ui/top/snapshot.js';
+import { type ListRequest, type Snapshot, VIEWS } from '../../src/ui/top/snapshot.js';
 import { sparkline } from '../../src/ui/top/sparkline.js';
 
 const NOW_MS = Date.parse('2026-02-22T10:05:30Z');
@@ -60,9 +54,12 @@ function snapshotOf({ views, filter, limit }: ListRequest, partitions = 6): Snap
   return {
     live,
     asOfMs: NOW_MS,
-    window: windowUpTo(NOW_MS),
+    window: { fromMs: NOW_MS - 1_800_000, toMs: NOW_MS },
     ledger: live.ledger,
-    partitions: livePartitions(live),
+    partitions: live.partitions.map((row) => ({
+      ...row,
+      lag: row.end === undefined ? undefined : row.end - row.position,
+    })),
     lists: Object.fromEntries(
       views.map((view) => [
         view,

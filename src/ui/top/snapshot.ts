@@ -1,7 +1,7 @@
 // What `click-agg top` shows at one moment, read from a living run or from a store: the same for the
 // dashboard, the plain tables and JSON.
 import { BUCKET_MS } from '../../core/method.js';
-import type { GroupColumn, LedgerCounts, LiveStatus, TotalsQuery, TotalsRow } from '../../core/ports.js';
+import type { GroupColumn, LedgerCounts, LiveStatus, StoreReader, TotalsQuery } from '../../core/ports.js';
 
 export const VIEWS = ['ads', 'campaigns', 'countries', 'devices'] as const;
 export type View = (typeof VIEWS)[number];
@@ -48,9 +48,12 @@ export interface Snapshot {
   lists: Partial<Record<View, TopRow[]>>;
 }
 
-/** Where a snapshot is read from. */
-export interface TotalsReader {
-  query(query: TotalsQuery): Promise<TotalsRow[]>;
+/** What answers for totals: a run or a store. */
+export type TotalsReader = Pick<StoreReader, 'query'>;
+
+/** A run that can be asked how it is. */
+export interface LiveReader extends TotalsReader {
+  status(): Promise<LiveStatus>;
 }
 
 export interface ListRequest {
@@ -61,10 +64,26 @@ export interface ListRequest {
   limit: number;
 }
 
-/** The window of the lists that ends with the last minute that may hold clicks. */
-export function windowUpTo(asOfMs: number | undefined): Snapshot['window'] {
-  if (asOfMs === undefined || !Number.isFinite(asOfMs)) return undefined;
-  const toMs = Math.floor(asOfMs / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
+/**
+ * The window of the lists: it ends with the newest minute that the store holds, which is the last one closed, or,
+ * after a clean stop, the last one that was open. Undefined when the store holds none since `asOfMs` less the window.
+ */
+export async function readWindow(
+  reader: TotalsReader,
+  asOfMs: number | undefined,
+): Promise<Snapshot['window']> {
+  if (asOfMs === undefined) return undefined;
+  const minutes = await reader.query({
+    ...NO_FILTER,
+    fromMs: Math.floor(asOfMs / BUCKET_MS) * BUCKET_MS - WINDOW_MINUTES * BUCKET_MS,
+    toMs: undefined,
+    groupBy: ['minute'],
+    top: false,
+    limit: undefined,
+  });
+  const newest = minutes.at(-1);
+  if (!newest) return undefined;
+  const toMs = Date.parse(String(newest.minute)) + BUCKET_MS;
   return { fromMs: toMs - WINDOW_MINUTES * BUCKET_MS, toMs };
 }
 
@@ -74,14 +93,39 @@ export function greatestWatermark(partitions: readonly PartitionRow[]): number |
   return known.length > 0 ? known.reduce((a, b) => Math.max(a, b)) : undefined;
 }
 
-/** The partitions of a living run. */
-export function livePartitions(status: LiveStatus): PartitionRow[] {
-  return status.partitions.map(({ partition, position, end, watermarkMs }) => ({
+/** What a living run is at now, with the asked lists. */
+export async function readLive(reader: LiveReader, request: ListRequest): Promise<Snapshot> {
+  const live = await reader.status();
+  const partitions = live.partitions.map(({ partition, position, end, watermarkMs }) => ({
     partition,
     position,
     lag: end === undefined ? undefined : Math.max(0, end - position),
-    watermarkMs,
+    watermarkMs: watermarkMs !== undefined && Number.isFinite(watermarkMs) ? watermarkMs : undefined,
   }));
+  return snapshotOf(reader, request, { live, ledger: live.ledger, partitions });
+}
+
+/** What a store holds that no run writes to at the moment, with the asked lists. */
+export async function readAtRest(reader: StoreReader, request: ListRequest): Promise<Snapshot> {
+  const { positions, method } = await reader.state();
+  const delayMs = method?.watermarkDelayMs ?? 0;
+  const partitions = positions.map(({ partition, position, maxEventTimeMs }) => ({
+    partition,
+    position,
+    lag: undefined,
+    watermarkMs: Number.isFinite(maxEventTimeMs) ? maxEventTimeMs - delayMs : undefined,
+  }));
+  return snapshotOf(reader, request, { live: undefined, ledger: await reader.ledger(), partitions });
+}
+
+async function snapshotOf(
+  reader: TotalsReader,
+  request: ListRequest,
+  state: Pick<Snapshot, 'live' | 'ledger' | 'partitions'>,
+): Promise<Snapshot> {
+  const asOfMs = greatestWatermark(state.partitions);
+  const window = await readWindow(reader, asOfMs);
+  return { ...state, asOfMs, window, lists: await readLists(reader, window, request) };
 }
 
 /** The asked lists over the window: two queries a list, the second only for the names that are shown. */
