@@ -149,10 +149,8 @@ export class Aggregator {
   private finishRebuild(): void {
     this.memory.doubleClicks.carry([]);
     const { rows, totals } = this.memory;
-    // The bots of the first window may be wrong: clicks before the floor had a say in them. They are final.
-    const exactMs = Math.ceil((this.memory.floorMs + this.method.botWindowMs) / BUCKET_MS) * BUCKET_MS;
     const closedMs = Math.min(...[...this.books.values()].map((book) => book.watermarkMs(this.method)));
-    totals.reopen(exactMs, closedMs);
+    totals.reopen(this.memory.exactFromMs, closedMs);
     for (let row = 0; row < rows.used; row++) {
       if (verdictOf(rows.flags[row]!) === VERDICT_CODE.bot) rows.flags[row]! |= FLAG.lettered;
     }
@@ -218,12 +216,13 @@ export class Aggregator {
       this.letters.add(batch, i, 'too_late', reason);
       return;
     }
-    if (eventTimeMs < memory.floorMs) {
-      // Records before the floor of a rebuild are context that nothing depends on any more.
-      if (silent && !this.rebuiltFromStart) {
+    if (silent && !this.rebuiltFromStart) {
+      // Nothing depends any more on records before the floor that memory is rebuilt to.
+      if (eventTimeMs < memory.floorMs) {
         if (eventTimeMs > book.maxEventTimeMs) book.maxEventTimeMs = eventTimeMs;
         return;
       }
+    } else if (!memory.reachesBackFor(eventTimeMs)) {
       const click = { partition: book.partition, offset: batch.offset[i]!, eventTimeMs };
       throw new MemoryFloorError([...this.holds, click]);
     }
@@ -329,7 +328,7 @@ export class Aggregator {
     return (minuteEndMs, partition) =>
       complete ||
       minuteEndMs <= watermarks.get(partition)! ||
-      minuteEndMs - BUCKET_MS < this.memory.floorMs ||
+      minuteEndMs - BUCKET_MS < this.memory.exactFromMs ||
       provisional?.has(partition) === true;
   }
 

@@ -44,6 +44,22 @@ export class Memory {
     return minuteOf(Math.min(changesMs - botWindowMs, horizonMs - doubleClickMs));
   }
 
+  /** Whether memory holds all that a click of this event time needs. */
+  reachesBackFor(eventTimeMs: number): boolean {
+    const { botWindowMs, doubleClickMs } = this.method;
+    // Nearly always: the click is younger than all that rounding to minutes could make of the floor.
+    const surelyMs = this.floorMs + Math.max(2 * botWindowMs, doubleClickMs) + 2 * BUCKET_MS;
+    return eventTimeMs >= surelyMs || this.floorFor(eventTimeMs) >= this.floorMs;
+  }
+
+  /**
+   * Minutes from here on have all their clicks in memory, with all that is needed to judge them. Those between the
+   * floor and this are final: they are only there for the others' sake.
+   */
+  get exactFromMs(): number {
+    return minuteOf(this.floorMs + this.method.botWindowMs + BUCKET_MS - 1);
+  }
+
   /** The least step of the floor that is worth a walk through all clicks. */
   get floorStepMs(): number {
     const horizonMs = this.method.watermarkDelayMs + this.method.allowedLatenessMs;
