@@ -53,9 +53,10 @@ class Loop implements RunLoop {
   private lastCommitMs: number | undefined;
   private committedRecords = -1;
   private ends: Positions = new Map();
+  private endsAsked: Promise<void> | undefined;
   private readonly startedAtMs = Date.now();
   private records = 0;
-  private readonly samples: { atMs: number; records: number }[] = [];
+  private readonly samples: { atMs: number; records: number }[] = [{ atMs: Date.now(), records: 0 }];
   private readonly lastRecordAtMs = new Map<number, number>();
   private ledgerBefore!: LedgerCounts;
   /** Aborted when a commit fails, so that a loop that waits for records notices. */
@@ -78,7 +79,7 @@ class Loop implements RunLoop {
 
   async run(): Promise<LiveStatus> {
     const { onStatus, signal } = this.options;
-    const ticker = setInterval(() => this.tick().catch((error: unknown) => this.fail(error)), 1000);
+    const ticker = setInterval(() => this.tick(), 1000);
     try {
       while (!(await this.readOn())) if (signal.aborted) break;
       await this.commitAll();
@@ -193,16 +194,28 @@ class Loop implements RunLoop {
 
   // ------------------------------------------------------------------------------------------ status
 
-  private async tick(): Promise<void> {
-    const { input, onStatus } = this.options;
-    this.ends = await input.ends();
+  private tick(): void {
     this.samples.push({ atMs: Date.now(), records: this.records });
-    while (this.samples.length > 1 && this.samples[0]!.atMs < Date.now() - RATE_WINDOW_MS)
+    while (this.samples.length > 2 && this.samples[0]!.atMs < Date.now() - RATE_WINDOW_MS)
       this.samples.shift();
-    onStatus(this.status());
+    this.options.onStatus(this.status());
+    this.refreshEnds();
     // Without new records nothing else would write what quiet partitions still hold.
     const waiting = this.records !== this.committedRecords || this.quietPartitions().size > 0;
     if (!this.committing && waiting && this.aggregator.status().pendingCells > 0) this.startCommit(false);
+  }
+
+  /** Asks for the log's ends, once at a time: a busy source takes a while to answer. */
+  private refreshEnds(): void {
+    this.endsAsked ??= this.options.input
+      .ends()
+      .then((ends) => {
+        this.ends = ends;
+      })
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        this.endsAsked = undefined;
+      });
   }
 
   status(): LiveStatus {

@@ -1,0 +1,109 @@
+// What `run` tells while it counts (a line that moves, or a line now and then) and when it is done.
+import type { LiveStatus } from '../core/ports.js';
+import type { LakeResult } from '../lake/lake-writer.js';
+import type { ProgressBar, Terminal } from './terminal.js';
+
+/** On no terminal a line of status comes this often, ms. */
+const LINE_EVERY_MS = 5000;
+
+export interface RunReporter {
+  begin(source: string, untilEnd: boolean): void;
+  status(status: LiveStatus): void;
+  end(): void;
+  /** The result on standard output. */
+  result(status: LiveStatus, lake: LakeResult | undefined): Promise<void>;
+}
+
+/** A reporter for one run. */
+export function runReporter(terminal: Terminal): RunReporter {
+  let bar: ProgressBar | undefined;
+  let lastLineMs = Date.now();
+  return {
+    begin(source, untilEnd) {
+      terminal.info(untilEnd ? `counting ${source}` : `counting ${source}; stop with Ctrl-C`);
+      if (terminal.interactive) bar = terminal.progress('counting', undefined);
+    },
+    status(status) {
+      bar?.update(status.records, statusNote(status));
+      if (bar || Date.now() - lastLineMs < LINE_EVERY_MS) return;
+      lastLineMs = Date.now();
+      terminal.info(`${status.records} records, ${statusNote(status)}`);
+    },
+    end() {
+      bar?.stop();
+    },
+    async result(status, lake) {
+      if (terminal.wantsJson) await terminal.json(resultOf(status, lake));
+      else await printResult(terminal, status, lake);
+    },
+  };
+}
+
+/** Rate, watermark, lag, dead letters and memory in one line. */
+function statusNote(status: LiveStatus): string {
+  const { partitions, ledger } = status;
+  const watermarks = partitions.flatMap(({ watermarkMs }) =>
+    watermarkMs === undefined ? [] : [watermarkMs],
+  );
+  const watermark = watermarks.length === 0 ? 'none' : timeOf(Math.min(...watermarks));
+  const lags = partitions.map(({ end, position }) => (end === undefined ? 0 : Math.max(0, end - position)));
+  const lag = lags.reduce((sum, each) => sum + each, 0);
+  return [
+    `${Math.round(status.recordsPerSecond)}/s`,
+    `watermark ${watermark}`,
+    ...(lag > 0 ? [`lag ${lag}`] : []),
+    `billable ${ledger.billable}`,
+    `dropped ${ledger.records - ledger.billable}`,
+    `${Math.round(status.rssBytes / 1_000_000)} MB`,
+  ].join(', ');
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function resultOf(status: LiveStatus, lake: LakeResult | undefined): unknown {
+  const seconds = (Date.now() - status.startedAtMs) / 1000;
+  return {
+    source: status.source,
+    method_hash: status.methodHash,
+    records_read: status.records,
+    seconds,
+    ledger: status.ledger,
+    partitions: status.partitions.map(({ partition, position, end, watermarkMs }) => ({
+      partition,
+      position,
+      end: end ?? null,
+      watermark: watermarkMs === undefined ? null : timeOf(watermarkMs),
+    })),
+    ...(lake ? { lake: { records: lake.committed, files: lake.files, bytes: lake.bytes } } : {}),
+  };
+}
+
+async function printResult(
+  terminal: Terminal,
+  status: LiveStatus,
+  lake: LakeResult | undefined,
+): Promise<void> {
+  const { ledger } = status;
+  const share = (count: number): string =>
+    ledger.records === 0 ? '' : `${((count / ledger.records) * 100).toFixed(2)} %`;
+  const { records, ...verdicts } = ledger;
+  await terminal.table(
+    ['verdict', 'records', 'share'],
+    [
+      ...Object.entries(verdicts).map(([verdict, count]) => [verdict, count, share(count)]),
+      ['all', records, share(records)],
+    ],
+  );
+  await terminal.table(
+    ['partition', 'position', 'lag', 'watermark'],
+    status.partitions.map(({ partition, position, end, watermarkMs }) => [
+      partition,
+      position,
+      end === undefined ? '' : Math.max(0, end - position),
+      watermarkMs === undefined ? 'none' : timeOf(watermarkMs),
+    ]),
+  );
+  if (lake) await terminal.print(`The lake got ${lake.committed} records in ${lake.files} files.\n`);
+}
