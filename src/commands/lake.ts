@@ -2,6 +2,7 @@
 // and tell what they did.
 import { join } from 'node:path';
 import { methodHash } from '../core/method-hash.js';
+import { openLakeSource } from '../engine/lake-source.js';
 import { EXIT } from '../errors.js';
 import { compactLake } from '../lake/compact.js';
 import { LAKE_DEFAULTS, type LakeProgress, writeLake } from '../lake/lake-writer.js';
@@ -11,7 +12,6 @@ import { command } from '../options/command.js';
 import { duration, integer, onOff, optionalInteger, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { compact } from '../ui/progress.js';
-import { openLakeSource } from './lake-source.js';
 
 const MEGABYTE = 1_000_000;
 

@@ -1,9 +1,9 @@
 // The lake's own reader of the log, in a thread of its own beside `run`: it shares nothing with the stream but
 // the log, so that neither waits for the other.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type LakeSourceOptions, openLakeSource } from '../commands/lake-source.js';
 import { UserError } from '../errors.js';
 import { type LakeResult, writeLake } from '../lake/lake-writer.js';
+import { type LakeSourceOptions, openLakeSource } from './lake-source.js';
 
 export interface LakeThreadOptions extends LakeSourceOptions {
   methodHash: string;

@@ -1,17 +1,24 @@
 // What `run` tells while it counts (a line that moves, or a line now and then) and when it is done.
 import type { LiveStatus } from '../core/ports.js';
-import type { LakeResult } from '../lake/lake-writer.js';
 import type { ProgressBar, Terminal } from './terminal.js';
 
 /** On no terminal a line of status comes this often, ms. */
 const LINE_EVERY_MS = 5000;
+
+/** What the lake got meanwhile. */
+export interface LakeGain {
+  /** Records. */
+  committed: number;
+  files: number;
+  bytes: number;
+}
 
 export interface RunReporter {
   begin(source: string, untilEnd: boolean): void;
   status(status: LiveStatus): void;
   end(): void;
   /** The result on standard output. */
-  result(status: LiveStatus, lake: LakeResult | undefined): Promise<void>;
+  result(status: LiveStatus, lake: LakeGain | undefined): Promise<void>;
 }
 
 /** A reporter for one run. */
@@ -62,7 +69,7 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-function resultOf(status: LiveStatus, lake: LakeResult | undefined): unknown {
+function resultOf(status: LiveStatus, lake: LakeGain | undefined): unknown {
   const seconds = (Date.now() - status.startedAtMs) / 1000;
   return {
     source: status.source,
@@ -70,6 +77,8 @@ function resultOf(status: LiveStatus, lake: LakeResult | undefined): unknown {
     records_read: status.records,
     seconds,
     ledger: status.ledger,
+    horizon: { clicks: status.horizonClicks, bytes: status.horizonBytes },
+    rss_bytes: status.rssBytes,
     partitions: status.partitions.map(({ partition, position, end, watermarkMs }) => ({
       partition,
       position,
@@ -83,7 +92,7 @@ function resultOf(status: LiveStatus, lake: LakeResult | undefined): unknown {
 async function printResult(
   terminal: Terminal,
   status: LiveStatus,
-  lake: LakeResult | undefined,
+  lake: LakeGain | undefined,
 ): Promise<void> {
   const { ledger } = status;
   const share = (count: number): string =>

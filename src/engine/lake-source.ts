@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { logSource } from '../adapters/embedded/log-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import type { Source } from '../core/ports.js';
-import { type OpenedSource, openSource } from '../engine/open-source.js';
 import { UsageError } from '../errors.js';
 import { lakeLog, lakePositions } from '../lake/read-lake.js';
+import { type OpenedSource, openSource } from './open-source.js';
 
 export interface LakeSourceOptions {
   dataDir: string;
