@@ -52,7 +52,8 @@ export function priceListOf(options: {
     options.price === undefined ? undefined : { price: parsePrice(options.price, '--price'), currency };
   const campaigns = new Map<string, Price>();
   for (const [where, campaignId, price, ownCurrency] of options.file ? rowsOfPrices(options.file) : []) {
-    if (campaigns.has(campaignId)) throw new UsageError(`${where}: campaign ${campaignId} has a price already`);
+    if (campaigns.has(campaignId))
+      throw new UsageError(`${where}: campaign ${campaignId} has a price already`);
     campaigns.set(campaignId, {
       price: parsePrice(price, where),
       currency: ownCurrency ? parseCurrency(ownCurrency, where) : currency,

@@ -5,6 +5,7 @@
 // `rid` numbers all records below the positions: ordered as (partition, offset), and each partition's begin at a
 // multiple of BLOCK_ROWS, so that `rid // BLOCK_ROWS` never spans two partitions.
 import { BUCKET_MS, type Method } from '../core/method.js';
+import { withCanonicalIp, withIpKey } from './canonical-ip.js';
 
 /** Rows whose greatest event time is kept, for the watermark. Small, so that few blocks hold late clicks and others. */
 export const BLOCK_ROWS = 64;
@@ -49,8 +50,8 @@ export function readClicks(records: string, method: Method): string {
     SELECT p.base + l."offset" AS rid, p.part, l.event_time AS t, a.ad, c.place,
       narrow_hash(hash(l.click_id, l.event_time, l.partition)) AS id_hash,
       narrow_hash(hash(l.user_id, l.ad_id)) AS pair_hash,
-      narrow_hash(hash(canonical_ip(l.ip_address))) AS ip_hash
-    FROM ${numbered(records)}
+      narrow_hash(hash(l.ip_key)) AS ip_hash
+    FROM ${numbered(withIpKey(records))}
     JOIN ads AS a ON a.ad_id = l.ad_id AND a.campaign_id = l.campaign_id
     JOIN places AS c ON c.country = l.country AND c.device_type = l.device_type
     WHERE ${sound(method)};`;
@@ -141,12 +142,13 @@ export function suspectOthers(method: Method): string {
     ANTI JOIN late USING (rid) GROUP BY rid;`;
 }
 
-/** Makes `named`: the suspects with the strings that decide about them. */
+/** Makes `named`: the suspects with the strings that decide about them; `ip` only of a bot's suspects. */
 export function nameSuspects(records: string): string {
+  const suspects = `(SELECT s.rid, s.rules, p.part, l.event_time AS t, l.click_id, l.user_id, l.ad_id,
+      CASE WHEN s.rules & ${RULE.bot} <> 0 THEN l.ip_address END AS ip_address
+    FROM ${numbered(records)} JOIN suspects AS s ON s.rid = p.base + l."offset")`;
   return `CREATE OR REPLACE TEMP TABLE named AS
-    SELECT s.rid, s.rules, p.part, l.event_time AS t, l.click_id, l.user_id, l.ad_id,
-      CASE WHEN s.rules & ${RULE.bot} <> 0 THEN canonical_ip(l.ip_address) END AS ip
-    FROM ${numbered(records)} JOIN suspects AS s ON s.rid = p.base + l."offset";`;
+    SELECT rid, rules, part, t, click_id, user_id, ad_id, ip_canonical AS ip FROM ${withCanonicalIp(suspects)};`;
 }
 
 /** Makes `duplicates`. */

@@ -58,7 +58,8 @@ export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): 
     const lag = firstLag(positions, await lakePositions(lakeDir));
     if (!lag) return openLakeNow(lakeDir);
     const writer = livingHolder(writerLockPath(lakeDir));
-    if (writer === undefined || Date.now() >= untilMs || signal?.aborted) throw lagError(lag, lakeDir, writer);
+    if (writer === undefined || Date.now() >= untilMs || signal?.aborted)
+      throw lagError(lag, lakeDir, writer);
     if (!told) onWait?.(`waiting for the lake: ${describe(lag)}`);
     told = true;
     await sleep(POLL_MS);

@@ -16,15 +16,20 @@ import { recomputeUniverse } from './universe.js';
 const SNAPSHOT_ATTEMPTS_MAX = 5;
 
 export interface ReconcileOptions extends LakeAccess {
-  books: Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods'>;
+  /** Opens the store to read; it is closed again before the recomputation begins. */
+  openStore: () => Promise<StoreToRead>;
   /** Whole minutes; undefined: everything. */
   period: Period | undefined;
   /** How many differences are listed, and how many records of each. */
   sample: number;
-  /** Called with the method that the store was counted by; throws to refuse. */
-  checkMethod?: (method: Method) => void;
+  /** Called before the work begins; throws to refuse. */
+  check?: (snapshot: TakenSnapshot, closedPeriods: readonly ClosedPeriod[]) => void;
   onStep?: (step: string) => void;
 }
+
+export type StoreToRead = Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods'> & {
+  close(): Promise<void>;
+};
 
 export interface Reconciliation extends Comparison {
   agree: boolean;
@@ -108,11 +113,17 @@ export async function withSession<T>(
 /** Recomputes and compares. Changes nothing. */
 export async function reconcile(options: ReconcileOptions): Promise<Reconciliation> {
   return withSession(options.signal, async (session, folder) => {
-    const { books, period, onStep } = options;
-    onStep?.('taking a snapshot of the store');
-    const snapshot = await takeSnapshot(books, folder, period);
-    options.checkMethod?.(snapshot.method);
-    const closedPeriods = await books.closedPeriods();
+    options.onStep?.('taking a snapshot of the store');
+    const store = await options.openStore();
+    let snapshot: TakenSnapshot;
+    let closedPeriods: ClosedPeriod[];
+    try {
+      snapshot = await takeSnapshot(store, folder, options.period);
+      closedPeriods = await store.closedPeriods();
+    } finally {
+      await store.close();
+    }
+    options.check?.(snapshot, closedPeriods);
     const lake = await openLakeUpTo(snapshot.positions, options);
     try {
       return await reconcileWith(session, { ...options, snapshot, closedPeriods, files: lake.files });
@@ -186,7 +197,10 @@ async function missingRecords(session: BatchSession, files: readonly RecordedFil
     WHERE s.n > coalesce(b.n, 0) ORDER BY part`);
   return rows.map(({ part, stream, batch }) => {
     const own = files.filter(({ partition }) => partition === Number(part));
-    const first = own.reduce((least, { firstOffset }) => Math.min(least, firstOffset), Number.POSITIVE_INFINITY);
+    const first = own.reduce(
+      (least, { firstOffset }) => Math.min(least, firstOffset),
+      Number.POSITIVE_INFINITY,
+    );
     const begins = own.length === 0 ? 'it has none' : `its first is at offset ${first}`;
     return (
       `partition ${part}: the lake holds ${Number(stream) - Number(batch)} records fewer than the stream counted ` +

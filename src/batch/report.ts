@@ -194,14 +194,53 @@ export function reportCsv(report: Report): string {
   const scope = scopeOf(report);
   const { clicks, method } = report;
   const verdict = report.agree ? 'agree' : 'disagree';
-  rows.push([verdict, scope, '', '', '', '', clicks.stream, clicks.batch, '', '', '', `method ${method.hash}`]);
+  rows.push([
+    verdict,
+    scope,
+    '',
+    '',
+    '',
+    '',
+    clicks.stream,
+    clicks.batch,
+    '',
+    '',
+    '',
+    `method ${method.hash}`,
+  ]);
   for (const kind of Object.keys(report.ledger) as (keyof LedgerCounts)[]) {
-    rows.push(['ledger', scope, '', '', '', '', report.ledger_stream[kind], report.ledger[kind], '', '', '', kind]);
+    rows.push([
+      'ledger',
+      scope,
+      '',
+      '',
+      '',
+      '',
+      report.ledger_stream[kind],
+      report.ledger[kind],
+      '',
+      '',
+      '',
+      kind,
+    ]);
   }
   for (const cell of report.differences) {
     const { minute, ad_id, campaign_id, country, device_type, stream, batch, click_ids } = cell;
     const ids = click_ids.join(' ');
-    rows.push(['difference', minute, ad_id, campaign_id, country, device_type, stream, batch, '', '', '', ids]);
+    rows.push([
+      'difference',
+      minute,
+      ad_id,
+      campaign_id,
+      country,
+      device_type,
+      stream,
+      batch,
+      '',
+      '',
+      '',
+      ids,
+    ]);
   }
   const money = (kind: string, period: string, line: BillingJson, note: string): void => {
     const { campaign_id, clicks: count, price_per_click, amount, currency } = line;
