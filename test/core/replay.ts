@@ -1,0 +1,145 @@
+// Drives the engine over a log as `run` does, but by a plan: which partition is read when, in what batches,
+// when it commits, when it is killed. And checks after every commit that the store holds what the oracle says.
+import { expect } from 'vitest';
+import { Aggregator, MemoryFloorError } from '../../src/core/aggregator.js';
+import { createDecoder } from '../../src/core/decoder.js';
+import { decide, type OracleRecord } from '../oracle.js';
+import { MemoryStore } from './memory-store.js';
+import type { RandomLog } from './random-log.js';
+import { rawBatchOf } from './raw-batch.js';
+
+/** One batch: as many records from each picked partition in turn, then what happens. */
+export interface Step {
+  picks: readonly { partition: number; count: number }[];
+  after: 'go on' | 'commit' | 'commit all' | 'kill';
+}
+
+export interface ReplayOptions {
+  quietAfterRecords?: number;
+  /** Compare with the oracle after every commit (else only after the last). */
+  checkEachCommit?: boolean;
+}
+
+/** A log of so few records can't fall below memory's floor more often. */
+const REBUILDS_MAX = 300;
+
+/** Replays `log` by `plan`, then what is left, and returns the store after a last complete commit. */
+export function replay(log: RandomLog, plan: readonly Step[], options: ReplayOptions = {}): MemoryStore {
+  return new Replay(log, options).run(plan);
+}
+
+class Replay {
+  private readonly store = new MemoryStore();
+  private readonly byPartition = new Map<number, OracleRecord[]>();
+  private readonly decode;
+  private aggregator!: Aggregator;
+  private rebuilds = 0;
+  /** Next offset to read by partition. */
+  private next = new Map<number, number>();
+
+  constructor(
+    private readonly log: RandomLog,
+    private readonly options: ReplayOptions,
+  ) {
+    for (const record of log.records) {
+      this.byPartition.set(record.partition, [...(this.byPartition.get(record.partition) ?? []), record]);
+    }
+    const decoder = createDecoder({ method: log.method, partitions: log.partitionCount });
+    this.decode = (records: readonly OracleRecord[]) => decoder.decode(rawBatchOf(records));
+    this.start();
+  }
+
+  run(plan: readonly Step[]): MemoryStore {
+    for (const { picks, after } of plan) {
+      this.push(picks.flatMap(({ partition, count }) => this.take(partition, count)));
+      if (after === 'kill') this.start();
+      else if (after !== 'go on') this.commit(after === 'commit all');
+    }
+    for (let rest = this.takeFromAll(); rest.length > 0; rest = this.takeFromAll()) {
+      this.push(rest);
+      // As `run` does: what memory was rebuilt for is counted before the next partition wakes up.
+      if (this.rebuilds > 0) this.commit(false);
+    }
+    this.commit(true);
+    this.check();
+    return this.store;
+  }
+
+  private start(holdFor?: MemoryFloorError): void {
+    const { quietAfterRecords } = this.options;
+    this.aggregator = new Aggregator(this.log.method, {
+      partitionCount: this.log.partitionCount,
+      ...(quietAfterRecords === undefined ? {} : { quietAfterRecords }),
+    });
+    const state = this.store.state();
+    this.next = new Map(this.aggregator.restore(state, holdFor === undefined ? {} : { holdFor }));
+  }
+
+  /** A click below memory's floor: memory is rebuilt so that it reaches back to it. */
+  private push(records: readonly OracleRecord[]): void {
+    try {
+      this.aggregator.push(this.decode(records));
+    } catch (error) {
+      if (!(error instanceof MemoryFloorError)) throw error;
+      if (++this.rebuilds > REBUILDS_MAX)
+        throw new Error('memory is rebuilt again and again', { cause: error });
+      this.start(error);
+    }
+  }
+
+  private take(partition: number, count: number): OracleRecord[] {
+    const from = this.next.get(partition) ?? 0;
+    const records = (this.byPartition.get(partition) ?? []).filter(({ offset }) => offset >= from);
+    const taken = records.slice(0, count);
+    const last = taken.at(-1);
+    if (last) this.next.set(partition, last.offset + 1);
+    return taken;
+  }
+
+  private takeFromAll(): OracleRecord[] {
+    return [...this.byPartition.keys()].flatMap((partition) => this.take(partition, 7));
+  }
+
+  private commit(complete: boolean): void {
+    const commit = this.aggregator.commit({ complete });
+    if (commit === undefined) return; // memory is being rebuilt
+    this.store.commit(commit);
+    if (this.options.checkEachCommit) this.check(complete);
+  }
+
+  /** Whatever was committed: ledger and dead letters are the oracle's for the records below the positions. */
+  private check(complete = true): void {
+    const { store } = this;
+    const positions = new Map(
+      store.state().positions.map(({ partition, position }) => [partition, position]),
+    );
+    const counted = this.log.records.filter(
+      ({ partition, offset }) => offset < (positions.get(partition) ?? 0),
+    );
+    const decided = decide(counted, this.log.method);
+    expect(store.ledgerRows()).toEqual(decided.ledgerRows);
+    const letters = store.deadLetters();
+    expect(letters.map(({ partition, offset, verdict }) => ({ partition, offset, verdict }))).toEqual(
+      decided.verdicts
+        .filter(({ verdict }) => verdict === 'invalid' || verdict === 'too_late' || verdict === 'bot')
+        .map(({ partition, offset, verdict }) => ({ partition, offset, verdict })),
+    );
+    for (const letter of letters) this.checkLetter(letter, decided.verdicts);
+    if (complete) expect(store.totals()).toEqual(decided.totals);
+  }
+
+  private checkLetter(
+    letter: ReturnType<MemoryStore['deadLetters']>[number],
+    verdicts: ReturnType<typeof decide>['verdicts'],
+  ): void {
+    const isIt = (at: { partition: number; offset: number }): boolean =>
+      at.partition === letter.partition && at.offset === letter.offset;
+    const { reason } = verdicts.find(isIt)!;
+    if (letter.verdict === 'invalid') expect(letter.reason).toBe(reason);
+    else expect(letter.reason).not.toBe('');
+    if (letter.verdict === 'bot') return;
+    const record = this.log.records.find(isIt)!;
+    expect(Buffer.from(letter.value!).equals(record.value)).toBe(true);
+    expect(letter.valueBytes).toBe(record.value.length);
+  }
+}
