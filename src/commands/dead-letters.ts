@@ -1,12 +1,181 @@
-import { UserError } from '../errors.js';
+// What was not billed and is kept for people: look at it, count it, take it out, send it again once mended.
+// Values come from the open internet, so whatever is shown passes the terminal's escaping.
+import { existsSync } from 'node:fs';
+import { lakeRecord } from '../adapters/duckdb/lake-record.js';
+import { readRecords } from '../adapters/embedded/read-records.js';
+import { letterFields, textOf, valueFields } from '../adapters/ndjson/letter-lines.js';
+import type { DeadLetter } from '../core/ports.js';
+import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
+import { UsageError, UserError } from '../errors.js';
+import { openLake } from '../lake/read-lake.js';
+import { openReader } from '../live/client.js';
 import { command } from '../options/command.js';
+import { integer } from '../options/option.js';
+import { dataDirOption } from '../options/shared.js';
+import { cut, visible } from '../ui/escape.js';
+import { jsonLine } from '../ui/json-line.js';
+import { exportCommand } from './dead-letters-export.js';
+import { letterFilterOptions, placeOf, verdictFilter } from './dead-letters-options.js';
+import { redriveCommand } from './dead-letters-redrive.js';
+
+/** A value is cut to this in a list. */
+const LISTED_VALUE_LENGTH = 60;
+const LIST_MAX = 100_000;
+
+const listCommand = command({
+  name: 'list',
+  summary: 'list dead letters, newest first',
+  options: {
+    ...dataDirOption,
+    ...letterFilterOptions,
+    limit: integer({ flag: 'limit', default: '50', min: 1, max: LIST_MAX, about: 'how many at most' }),
+  },
+  examples: [
+    ['click-agg dead-letters list', 'the last fifty'],
+    ['click-agg dead-letters list --verdict invalid --reason country', 'those with a country that is none'],
+    ["click-agg dead-letters list --json --limit 1000 | jq -r '.[].text'", 'the records themselves'],
+  ],
+  async run({ options, terminal }) {
+    await checkedDataDir(options.dataDir);
+    const reader = await openReader(options.dataDir);
+    try {
+      const { reason, limit } = options;
+      const verdict = verdictFilter(options.verdict);
+      const letters = await reader.deadLetters({ verdict, reason, limit, at: [] });
+      if (terminal.wantsJson) {
+        const lines = letters.map((letter) =>
+          jsonLine({ ...letterFields(letter), ...valueFields(letter.value) }),
+        );
+        await terminal.print(`[${lines.join(',\n')}]\n`);
+        return;
+      }
+      await terminal.table(['record', 'verdict', 'reason', 'event time', 'value'], letters.map(listRow));
+    } finally {
+      await reader.close();
+    }
+  },
+});
+
+function listRow(letter: DeadLetter): string[] {
+  const { partition, offset, verdict, reason, eventTimeMs, redrivenAtMs, value, clickId } = letter;
+  return [
+    `${partition}:${offset}`,
+    redrivenAtMs === undefined ? verdict : `${verdict}, sent again`,
+    reason,
+    eventTimeMs === undefined ? '' : new Date(eventTimeMs).toISOString(),
+    cut(value ? shownValue(value) : `click_id ${visible(clickId ?? '')}`, LISTED_VALUE_LENGTH),
+  ];
+}
+
+/** Bytes as text that is safe to show; bytes that aren't UTF-8 as hex. */
+function shownValue(value: Uint8Array): string {
+  const text = textOf(value);
+  return text === undefined ? `0x${Buffer.from(value).toString('hex')}` : visible(text);
+}
+
+const countCommand = command({
+  name: 'count',
+  summary: 'count dead letters by verdict and reason',
+  options: dataDirOption,
+  examples: [['click-agg dead-letters count', 'how many of each']],
+  async run({ options, terminal }) {
+    await checkedDataDir(options.dataDir);
+    const reader = await openReader(options.dataDir);
+    try {
+      const counts = await reader.deadLetterCounts();
+      if (terminal.wantsJson) await terminal.json(counts);
+      else
+        await terminal.table(
+          ['verdict', 'reason', 'records'],
+          counts.map(({ verdict, reason, count }) => [verdict, reason, count]),
+        );
+    } finally {
+      await reader.close();
+    }
+  },
+});
+
+const showCommand = command({
+  name: 'show',
+  summary: 'show the bytes of one dead letter as they came',
+  description:
+    'The bytes go to standard output: as they are into a pipe or file, escaped onto a terminal. What is known ' +
+    'of the record goes to standard error. The bytes of a bot click are in the log, or, where that has none of ' +
+    'it, its fields are in the lake.',
+  arguments: [{ name: 'record', about: 'PARTITION:OFFSET, as list shows it', required: true }],
+  options: dataDirOption,
+  examples: [
+    ['click-agg dead-letters show 3:1042', 'record 1042 of partition 3'],
+    ['click-agg dead-letters show 3:1042 | xxd', 'its bytes'],
+  ],
+  async run({ options, args, terminal }) {
+    const place = placeOf(args[0]);
+    if (!place) throw new UsageError(`${args[0]} is no record: give PARTITION:OFFSET such as 3:1042`);
+    const dataDir = await checkedDataDir(options.dataDir);
+    const reader = await openReader(options.dataDir);
+    let letter: DeadLetter | undefined;
+    try {
+      [letter] = await reader.deadLetters({ verdict: undefined, reason: undefined, at: [place], limit: 1 });
+    } finally {
+      await reader.close();
+    }
+    if (!letter)
+      throw new UserError(`record ${args[0]} is no dead letter`, {
+        hint: 'See click-agg dead-letters list.',
+      });
+    const { value, from } = await bytesOf(dataDir, letter);
+    if (terminal.wantsJson) {
+      await terminal.print(`${jsonLine({ ...letterFields(letter), from, ...valueFields(value) })}\n`);
+      return;
+    }
+    for (const [name, field] of Object.entries(letterFields(letter)))
+      if (field !== null) terminal.info(`${name}: ${visible(String(field))}`);
+    terminal.info(`bytes from: ${from}`);
+    await terminal.print(terminal.interactive ? `${shownValue(value)}\n` : value);
+  },
+});
+
+/** The letter's bytes, from where they are kept. */
+async function bytesOf(dataDir: DataDir, letter: DeadLetter): Promise<{ value: Uint8Array; from: string }> {
+  if (letter.value) return { value: letter.value, from: 'the store' };
+  const { partition, offset, clickId } = letter;
+  const logged = existsSync(dataDir.logDir) ? await readRecords(dataDir.logDir, partition, [offset]) : [];
+  // The totals may have been counted from a file instead of this log.
+  const record = logged.find(({ value }) => clickId === undefined || clickIdOf(value) === clickId);
+  if (record) return { value: record.value, from: 'the log' };
+  const lake = await openLake(dataDir.lakeDir, { required: false });
+  try {
+    const holding = lake.recorded.filter(
+      (file) => file.partition === partition && file.firstOffset <= offset && file.lastOffset >= offset,
+    );
+    const value = await lakeRecord(
+      holding.map(({ path }) => path),
+      letter,
+    );
+    if (value) return { value, from: 'the lake, which keeps the fields of a click and not its bytes' };
+  } finally {
+    lake.release();
+  }
+  throw new UserError(`the bytes of record ${partition}:${offset} are neither in the log nor in the lake`, {
+    hint: 'A bot click is kept by its place alone; look for it in the input it came from.',
+  });
+}
+
+function clickIdOf(value: Uint8Array): unknown {
+  return (JSON.parse(Buffer.from(value).toString('utf8')) as Record<string, unknown>).click_id;
+}
 
 export const deadLettersCommand = command({
   name: 'dead-letters',
-  summary: 'look at, count and resend what was not billed',
+  summary: 'look at, count and send again what was not billed',
+  description:
+    'Records that are invalid, too late or a bot’s are kept with the reason, and the first two with their bytes. ' +
+    'Too late clicks are billed by backfill; invalid ones can be exported, mended and sent again.',
   options: {},
-  examples: [],
-  async run() {
-    throw new UserError('not built yet');
-  },
+  examples: [
+    ['click-agg dead-letters count', 'how many, and why'],
+    ['click-agg dead-letters export bad.ndjson --verdict invalid', 'take them out, and mend them'],
+    ['click-agg dead-letters redrive --input bad.ndjson', 'send them again'],
+  ],
+  commands: [listCommand, countCommand, showCommand, exportCommand, redriveCommand],
 });

@@ -46,13 +46,9 @@ export async function openDataDir(path: string): Promise<DataDir> {
   return dataDirAt(path);
 }
 
-/** A directory that must be there, to read from. UserError: there is none, or it is from a newer version. */
-export async function existingDataDir(path: string): Promise<DataDir> {
-  if ((await versionOf(path)) === undefined) {
-    throw new UserError(`there is no data directory ${path}`, {
-      hint: 'Check --data-dir, or count some clicks into it with `click-agg run`.',
-    });
-  }
+/** The directory to read from; a UserError if it is from a newer version. Nothing is made. */
+export async function checkedDataDir(path: string): Promise<DataDir> {
+  await versionOf(path);
   return dataDirAt(path);
 }
 

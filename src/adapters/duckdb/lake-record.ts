@@ -1,0 +1,53 @@
+// One record out of lake files, as JSON: for a click whose own bytes are kept nowhere else any more.
+import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
+import { quoted, rowsOf } from './sql.js';
+
+/** Fields of a click in the lake, in the order in which they are shown. */
+const FIELDS = [
+  'click_id',
+  'event_time',
+  'ad_id',
+  'campaign_id',
+  'user_id',
+  'ip_address',
+  'country',
+  'device_type',
+  'user_agent',
+  'referrer',
+  'impression_id',
+] as const;
+
+/**
+ * The record at a place, if one of these Parquet files has it: the original bytes of a malformed one, else the
+ * click's fields as JSON (the event time in epoch ms, whatever form it came in).
+ */
+export async function lakeRecord(
+  paths: readonly string[],
+  { partition, offset }: { partition: number; offset: number },
+): Promise<Uint8Array | undefined> {
+  if (paths.length === 0) return undefined;
+  const instance = await DuckDBInstance.create(':memory:');
+  try {
+    const connection = await instance.connect();
+    const [row] = await rowsOf(
+      connection,
+      `SELECT ${FIELDS.join(', ')}, extra, value
+       FROM read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)
+       WHERE partition = ${Math.trunc(partition)} AND "offset" = ${Math.trunc(offset)} LIMIT 1`,
+    );
+    connection.closeSync();
+    if (!row) return undefined;
+    const [extra, value] = row.slice(FIELDS.length);
+    if (value instanceof DuckDBBlobValue) return new Uint8Array(value.bytes);
+    const fields = FIELDS.map((name, index): [string, string | number | undefined] => {
+      const field = row[index];
+      if (field === null) return [name, undefined];
+      return [name, name === 'event_time' ? Number(field) : String(field)];
+    });
+    const known = JSON.stringify(Object.fromEntries(fields));
+    const others = extra === null ? '' : String(extra).trim().slice(1, -1).trim();
+    return Buffer.from(others === '' ? known : `${known.slice(0, -1)},${others}}`);
+  } finally {
+    instance.closeSync();
+  }
+}

@@ -1,0 +1,289 @@
+// Sends mended records again: checks each as the engine would, refuses what could not be billed, and only then
+// appends all of them to the log and remembers which dead letters they were.
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { readMeta } from '../adapters/embedded/layout.js';
+import { openLogWriter } from '../adapters/embedded/log-writer.js';
+import { type MendedRecord, mendedRecord, onOneLine } from '../adapters/ndjson/letter-lines.js';
+import type { RawBatch } from '../core/batches.js';
+import type { DecodedBatch } from '../core/decoded-batch.js';
+import { createDecoder } from '../core/decoder.js';
+import { BUCKET_MS, DEFAULT_METHOD, INVALID_REASONS, type Method } from '../core/method.js';
+import type { DeadLetter, StoredState, StoreReader } from '../core/ports.js';
+import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
+import { UsageError, UserError } from '../errors.js';
+import { openBooks } from '../live/client.js';
+import { command } from '../options/command.js';
+import { onOff, optionalText, texts } from '../options/option.js';
+import { dataDirOption } from '../options/shared.js';
+import type { Terminal } from '../ui/terminal.js';
+import { placeOf } from './dead-letters-options.js';
+
+/** All records are checked before the first is sent, so they are in memory. */
+const RECORDS_MAX = 200_000;
+const BYTES_MAX = 256 * 1_048_576;
+/** Letters that are looked up in one question. */
+const LOOKED_UP = 500;
+
+/** A record to be sent, and how a person finds it: `line 3`, `record 0:17`. */
+interface Sent extends MendedRecord {
+  name: string;
+}
+
+export const redriveCommand = command({
+  name: 'redrive',
+  summary: 'send mended dead letters again',
+  description:
+    'Reads the lines that export wrote, mended, or bare clicks, and appends them to the embedded log, or to a ' +
+    'file for those who keep their clicks elsewhere. --at sends letters again as they are: for those that came ' +
+    'from the future and whose time has come. All are checked first; if one would still be invalid, nothing is ' +
+    'sent. Letters are marked, and not sent twice unless --again says so.',
+  options: {
+    ...dataDirOption,
+    input: optionalText({
+      flag: 'input',
+      short: 'i',
+      value: 'FILE|-',
+      flagOnly: true,
+      about: 'mended letters or clicks as NDJSON; - is standard input',
+    }),
+    at: texts({
+      flag: 'at',
+      value: 'PARTITION:OFFSET',
+      flagOnly: true,
+      about: 'send this letter again as it is',
+    }),
+    output: optionalText({
+      flag: 'output',
+      value: 'FILE|-',
+      flagOnly: true,
+      about: 'write them as NDJSON into a new file or standard output instead of the embedded log',
+    }),
+    again: onOff({ flag: 'again', flagOnly: true, about: 'send letters that were sent before' }),
+  },
+  examples: [
+    ['click-agg dead-letters redrive --input bad.ndjson', 'send what was exported and mended'],
+    ['click-agg dead-letters redrive --at 0:17 --at 2:5', 'send two letters again as they are'],
+    ['click-agg dead-letters redrive -i bad.ndjson --output - | kcat -P -t clicks', 'into Kafka'],
+  ],
+  async run({ options, terminal }) {
+    const { input, at, output, again } = options;
+    if ((input === undefined) === (at.length === 0)) throw new UsageError('give --input or --at');
+    const dataDir = await checkedDataDir(options.dataDir);
+    const books = await openBooks(options.dataDir);
+    try {
+      const records =
+        input === undefined ? await originals(books, at) : await mendedOf(readLines(input), input);
+      await checkLetters(books, records, again);
+      const state = await books.state();
+      const partitions = await partitionsOf(dataDir, output);
+      const decoded = checkRecords(records, state.method ?? DEFAULT_METHOD, partitions);
+      if (output === undefined) {
+        warnOfLate(decoded, state, terminal);
+        await appendToLog(dataDir, records, decoded, partitions);
+      } else await writeOut(output, records, terminal);
+      await books.markRedriven(
+        records.flatMap(({ letter }) => letter ?? []),
+        Date.now(),
+      );
+      const sent = { sent: records.length, to: output ?? dataDir.logDir };
+      if (output === '-') terminal.info(`${sent.sent} records sent`);
+      else if (terminal.wantsJson) await terminal.json(sent);
+      else await terminal.print(`${sent.sent} records sent to ${sent.to}\n`);
+    } finally {
+      await books.close();
+    }
+  },
+});
+
+/** The letters themselves, as they came. */
+async function originals(reader: StoreReader, at: readonly string[]): Promise<Sent[]> {
+  const records: Sent[] = [];
+  for (const text of at) {
+    const place = placeOf(text);
+    if (!place) throw new UsageError(`--at ${text}: must be PARTITION:OFFSET such as 3:1042`);
+    const [letter] = await lettersAt(reader, [place]);
+    if (!letter) throw new UserError(`record ${text} is no dead letter`);
+    if (letter.verdict === 'too_late') {
+      throw new UserError(`record ${text} came too late, and would be too late again`, {
+        hint: 'click-agg backfill bills clicks that came too late.',
+      });
+    }
+    records.push({ name: `record ${text}`, letter: place, value: letter.value ?? new Uint8Array() });
+  }
+  return records;
+}
+
+async function* readLines(input: string): AsyncGenerator<string> {
+  const stream = input === '-' ? process.stdin : createReadStream(input);
+  try {
+    yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UserError(`can't read ${input}: ${code}`, { hint: 'Check --input.', cause: error });
+  }
+}
+
+async function mendedOf(lines: AsyncIterable<string>, input: string): Promise<Sent[]> {
+  const records: Sent[] = [];
+  let line = 0;
+  let bytes = 0;
+  for await (const text of lines) {
+    line++;
+    if (text.trim() === '') continue;
+    const record = mendedRecord(text);
+    if (typeof record === 'string') throw new UserError(`line ${line} of ${input} ${record}`);
+    records.push({ ...record, name: `line ${line} of ${input}` });
+    bytes += record.value.length;
+    if (records.length > RECORDS_MAX || bytes > BYTES_MAX) {
+      throw new UserError(`${input} is too much at a time`, {
+        hint: `Split it: at most ${RECORDS_MAX} records and ${BYTES_MAX / 1_048_576} MiB.`,
+      });
+    }
+  }
+  return records;
+}
+
+async function lettersAt(
+  reader: StoreReader,
+  at: readonly { partition: number; offset: number }[],
+): Promise<DeadLetter[]> {
+  const found: DeadLetter[] = [];
+  for (let from = 0; from < at.length; from += LOOKED_UP) {
+    const some = at.slice(from, from + LOOKED_UP);
+    const filter = { verdict: undefined, reason: undefined, at: some, limit: some.length };
+    found.push(...(await reader.deadLetters(filter)));
+  }
+  return found;
+}
+
+/** Refuses letters that there are not, that were sent before, and those that would only become duplicates. */
+async function checkLetters(reader: StoreReader, records: readonly Sent[], again: boolean): Promise<void> {
+  const keyOf = ({ partition, offset }: { partition: number; offset: number }): string =>
+    `${partition}:${offset}`;
+  const places = records.flatMap(({ letter }) => letter ?? []);
+  const letters = new Map((await lettersAt(reader, places)).map((letter) => [keyOf(letter), letter]));
+  const seen = new Set<string>();
+  for (const { letter: place, name } of records) {
+    if (!place) continue;
+    const key = keyOf(place);
+    const letter = letters.get(key);
+    if (!letter) throw new UserError(`${name}: there is no dead letter ${key}`);
+    if (seen.has(key)) throw new UserError(`${name}: dead letter ${key} stands there twice`);
+    seen.add(key);
+    if (letter.verdict === 'bot') {
+      throw new UserError(`${name}: ${key} is a bot's click; sent again it would be a duplicate of itself`, {
+        hint: 'Leave bot clicks out: --verdict invalid exports the others.',
+      });
+    }
+    if (letter.redrivenAtMs !== undefined && !again) {
+      const when = new Date(letter.redrivenAtMs).toISOString();
+      throw new UserError(`${name}: dead letter ${key} was sent again already, at ${when}`, {
+        hint: 'Leave it out, or give --again.',
+      });
+    }
+  }
+}
+
+async function partitionsOf(dataDir: DataDir, output: string | undefined): Promise<number> {
+  const meta = await readMeta(dataDir.logDir);
+  if (!meta && output === undefined) {
+    throw new UserError(`there is no embedded log in ${dataDir.path}: these clicks come from elsewhere`, {
+      hint: 'Write them into a file (--output FILE) and put them where the others come from.',
+    });
+  }
+  return meta?.partitions ?? 1;
+}
+
+/** Decodes the records as the engine will; a UserError names the first that is still invalid. */
+function checkRecords(records: readonly Sent[], method: Method, partitions: number): DecodedBatch {
+  const count = records.length;
+  const raw: RawBatch = {
+    count,
+    bytes: Buffer.concat(records.map(({ value }) => value)),
+    valueStart: new Int32Array(count),
+    valueEnd: new Int32Array(count),
+    partition: new Int32Array(count).fill(-1),
+    offset: Float64Array.from(records, (_, index) => index),
+    appendTimeMs: new Float64Array(count).fill(Date.now()),
+  };
+  let at = 0;
+  records.forEach(({ value }, index) => {
+    raw.valueStart[index] = at;
+    at += value.length;
+    raw.valueEnd[index] = at;
+  });
+  const decoded = createDecoder({ method, partitions }).decode(raw);
+  records.forEach(({ name }, index) => {
+    const reason = INVALID_REASONS[decoded.reason[index]];
+    if (reason !== 'ok') {
+      throw new UserError(`${name} is still invalid: ${reason}; nothing was sent`, {
+        hint: 'click-agg method tells what makes a click invalid.',
+      });
+    }
+  });
+  return decoded;
+}
+
+/** A click that is older than the watermark allows is not billed by sending it again. */
+function warnOfLate(
+  decoded: DecodedBatch,
+  { positions, method = DEFAULT_METHOD }: StoredState,
+  terminal: Terminal,
+): void {
+  const newest = new Map(positions.map(({ partition, maxEventTimeMs }) => [partition, maxEventTimeMs]));
+  let late = 0;
+  for (let i = 0; i < decoded.count; i++) {
+    const watermarkMs = (newest.get(decoded.partition[i]) ?? -Infinity) - method.watermarkDelayMs;
+    const endMs = Math.floor(decoded.eventTimeMs[i] / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
+    if (watermarkMs > endMs + method.allowedLatenessMs) late++;
+  }
+  if (late === 0) return;
+  terminal.warn(`${late} of ${decoded.count} will be too late by now: click-agg backfill is what bills them`);
+}
+
+async function appendToLog(
+  { logDir }: DataDir,
+  records: readonly Sent[],
+  decoded: DecodedBatch,
+  partitions: number,
+): Promise<void> {
+  const { count, bytes, valueStart, valueEnd, partition, appendTimeMs, adStart, adLength } = decoded;
+  const keyEnd = adStart.map((start, index) => start + adLength[index]);
+  const log = await openLogWriter(logDir, { partitions });
+  try {
+    if (records.length > 0)
+      await log.append({
+        count,
+        bytes,
+        valueStart,
+        valueEnd,
+        keyStart: adStart,
+        keyEnd,
+        partition,
+        appendTimeMs,
+      });
+    await log.flush();
+  } finally {
+    await log.close();
+  }
+}
+
+async function writeOut(output: string, records: readonly Sent[], terminal: Terminal): Promise<void> {
+  const lines = records.map(({ value }) => `${onOneLine(Buffer.from(value).toString('utf8'))}\n`).join('');
+  if (output === '-') {
+    await terminal.print(lines);
+    return;
+  }
+  try {
+    await writeFile(output, lines, { flag: 'wx', flush: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UserError(code === 'EEXIST' ? `${output} exists already` : `can't write ${output}: ${code}`, {
+      hint: 'Name another file.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,11 @@
+// CSV by RFC 4180: CRLF line ends, fields quoted where they must be.
+
+/** A line with its end. */
+export function csvLine(fields: readonly (string | number)[]): string {
+  return `${fields.map(csvField).join(',')}\r\n`;
+}
+
+function csvField(field: string | number): string {
+  const text = String(field);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
