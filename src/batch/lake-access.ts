@@ -1,6 +1,5 @@
 // Opens the lake for a recomputation up to given positions: waits a bounded time for a lake writer that lags
 // behind, and says clearly which records are missing when waiting doesn't help.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { livingHolder } from '../adapters/embedded/lock.js';
 import { UserError } from '../errors.js';
@@ -26,11 +25,6 @@ export interface LakeAccess {
   onWait?: (line: string) => void;
   signal?: AbortSignal;
   waitMsMax?: number;
-}
-
-/** `--lake-dir`, or the lake of the data directory. */
-export function lakeDirOf(options: { dataDir: string; lakeDir: string | undefined }): string {
-  return options.lakeDir ?? join(options.dataDir, 'lake');
 }
 
 /** The lake as it is now. UserError where there is none. */

@@ -1,6 +1,6 @@
 // The method's options for commands that take the method from the store: they may be given (a config file shared
 // with `run` gives them), but only as the store has them, for one store can't be counted in two ways.
-import { type Method, METHOD_VERSION } from '../core/method.js';
+import { METHOD_VERSION, type Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import { UsageError, UserError } from '../errors.js';
 import { durationText, type OptionSpec } from './option.js';
@@ -33,7 +33,10 @@ const FIELD: Record<MethodOptionName, Exclude<keyof Method, 'version'>> = {
 };
 
 /** `base` with what was given. */
-export function methodWith(given: Partial<Record<MethodOptionName, number | undefined>>, base: Method): Method {
+export function methodWith(
+  given: Partial<Record<MethodOptionName, number | undefined>>,
+  base: Method,
+): Method {
   const entries = Object.entries(FIELD).flatMap(([name, field]) => {
     const value = given[name as MethodOptionName];
     return value === undefined ? [] : [[field, value] as const];
@@ -47,15 +50,19 @@ export function requireStoreMethod(
   method: Method,
 ): void {
   if (method.version !== METHOD_VERSION) {
-    throw new UserError(`the store was counted by version ${method.version} of the method, this is ${METHOD_VERSION}`, {
-      hint: 'Use the click-agg that counted it.',
-    });
+    throw new UserError(
+      `the store was counted by version ${method.version} of the method, this is ${METHOD_VERSION}`,
+      {
+        hint: 'Use the click-agg that counted it.',
+      },
+    );
   }
   for (const [name, field] of Object.entries(FIELD)) {
     const value = given[name as MethodOptionName];
     if (value === undefined || value === method[field]) continue;
     const spec = methodOptions[name as MethodOptionName];
-    const text = (number: number): string => (field === 'botThreshold' ? String(number) : durationText(number));
+    const text = (number: number): string =>
+      field === 'botThreshold' ? String(number) : durationText(number);
     throw new UsageError(`--${spec.flag} ${text(value)}: the store was counted with ${text(method[field])}`, {
       hint: `Leave it out: the store's method (hash ${methodHash(method)}) is used.`,
     });

@@ -39,7 +39,13 @@ const STYLE = `
 
 /** Text as HTML that shows it and does nothing else. */
 export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
   return visible(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
@@ -77,7 +83,9 @@ function moneyRow(line: BillingJson): (string | number)[] {
 }
 
 function totalsText(totals: Report['billing_totals']): string {
-  const sums = totals.map(({ clicks, amount, currency }) => `${clicks.toLocaleString('en')} clicks, ${amount} ${currency}`);
+  const sums = totals.map(
+    ({ clicks, amount, currency }) => `${clicks.toLocaleString('en')} clicks, ${amount} ${currency}`,
+  );
   return totals.length === 0 ? '' : `<p>Together ${escapeHtml(sums.join('; '))}.</p>`;
 }
 
@@ -154,7 +162,9 @@ function moneySections(report: Report): string {
   }
   if (report.adjustments.length > 0) {
     const columns: Column[] = [['period', 'text'], ...MONEY, ['cause', 'text'], ['recorded at', 'text']];
-    sections.push(section('Adjustments to closed periods', table(columns, report.adjustments.map(adjustmentRow))));
+    sections.push(
+      section('Adjustments to closed periods', table(columns, report.adjustments.map(adjustmentRow))),
+    );
   }
   return sections.join('\n');
 }
