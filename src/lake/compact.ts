@@ -101,10 +101,9 @@ async function merge(compaction: Compaction, group: readonly LakeFile[]): Promis
   const path = filePath({ ...span, commit });
   const staged = stagedPath(lakeDir, commit, path);
   await mkdir(dirname(staged), { recursive: true });
-  // In the order of their offsets, which flushes never mix, the files make one sorted whole without a sort.
   const names = group.map((file) => sqlText(join(lakeDir, file.path))).join(', ');
   const rows = await copyToParquet(connection, {
-    from: `read_parquet([${names}], hive_partitioning = false)`,
+    from: `read_parquet([${names}], hive_partitioning = false) ORDER BY "offset"`,
     path: staged,
   });
   invariant(rows === records, `${path} got ${rows} rows of ${records}`);

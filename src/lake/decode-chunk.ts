@@ -1,99 +1,156 @@
-// Hands a chunk to DuckDB and lets it decode the records into a table: numbers as columns, values as texts to
-// be split again, the odd ones as bytes. Runs on a connection of its own, so that chunks overlap.
-import { DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER } from '@duckdb/node-api';
+// Hands a chunk to DuckDB and lets it decode the records into a table; what is not plainly a click is only
+// kept there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds some hundred
+// records: their numbers as lists, copied as they lie in memory, their values and keys as texts that DuckDB
+// splits again. Runs on a connection of its own, so that chunks overlap.
+import {
+  BLOB,
+  DOUBLE,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  type DuckDBPreparedStatement,
+  INTEGER,
+  LIST,
+} from '@duckdb/node-api';
+import bindings from '@duckdb/node-bindings';
+import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
-import { type Chunk, TEXT_RECORDS } from './intake.js';
-
-/** Rows of one of DuckDB's vectors. */
-const VECTOR_ROWS = 2048;
-const NUMBER_TYPES = [INTEGER, DOUBLE, DOUBLE, INTEGER, INTEGER];
-
-/** Of a record that stands among the odd ones, in the numbers that stand beside the texts. */
-const APART = -1;
+import { type Chunk, KIND, TEXT_RECORDS } from './intake.js';
+import { quickSql } from './quick-sql.js';
 
 const NUMBERS = `partition, "offset"::BIGINT AS "offset",
   CASE WHEN isnan(append_time) THEN NULL ELSE append_time::BIGINT END AS append_time,
   kind, value_bytes::BIGINT AS value_bytes`;
 
-/** Numbers and texts meet by their place; that none slipped is seen by each value's length. */
-const PLAIN_LINES = `SELECT ${NUMBERS}, value, NULL::BLOB AS raw, encode(key_text) AS key_bytes
-  FROM numbers POSITIONAL JOIN (
-    SELECT unnest(string_split(decode("values"), chr(10))) AS value,
-      unnest(string_split(decode("keys"), chr(10))) AS key_text FROM texts)
-  WHERE CASE WHEN kind = ${APART} THEN false WHEN strlen(value) = value_bytes THEN true
+/** The lists of a row go side by side; that none slipped is seen by each value's length. */
+const LINES = `SELECT ${NUMBERS}, value, encode(key_text) AS key_bytes FROM (
+    SELECT unnest(partition) AS partition, unnest("offset") AS "offset", unnest(append_time) AS append_time,
+      unnest(kind) AS kind, unnest(value_bytes) AS value_bytes,
+      unnest(string_split(decode("values"), chr(10))) AS value,
+      unnest(string_split(decode("keys"), chr(10))) AS key_text
+    FROM texts)
+  WHERE CASE WHEN kind = ${KIND.apart} THEN false WHEN strlen(value) = value_bytes THEN true
     ELSE error('values and their numbers are out of step') END`;
 
-const ODD_LINES = `SELECT ${NUMBERS}, try(decode("value")) AS value, "value" AS raw, "key" AS key_bytes FROM odd`;
+/** Odd records are doubtful ones. */
+const ODD_RECORDS = `SELECT ${NUMBERS}, "key", "value", true AS doubtful FROM odd`;
 
-const CLEAN_TABLES = [
-  `CREATE OR REPLACE TEMP TABLE numbers(partition INTEGER, "offset" DOUBLE, append_time DOUBLE, kind INTEGER, value_bytes INTEGER)`,
-  'CREATE OR REPLACE TEMP TABLE texts("values" BLOB, "keys" BLOB)',
-  `CREATE OR REPLACE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE, kind INTEGER, value_bytes INTEGER, "value" BLOB, "key" BLOB)`,
+/** Doubtful records as lines for the exact decoding. */
+const doubtfulLines = (table: string): string =>
+  `SELECT partition, "offset", append_time, kind, value_bytes, try(decode("value")) AS value,
+    "value" AS raw, coalesce("key", ''::BLOB) AS key_bytes FROM ${table} WHERE doubtful`;
+
+const TABLES = [
+  `CREATE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER[], "offset" DOUBLE[],
+    append_time DOUBLE[], kind INTEGER[], value_bytes INTEGER[])`,
+  `CREATE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE, kind INTEGER,
+    value_bytes INTEGER, "value" BLOB, "key" BLOB)`,
 ];
+const TEXTS_TYPES = [BLOB, BLOB, LIST(INTEGER), LIST(DOUBLE), LIST(DOUBLE), LIST(INTEGER), LIST(INTEGER)];
+
+/** Decodes chunks into one table, on one connection, one at a time. */
+export class ChunkDecoder {
+  readonly connection: DuckDBConnection;
+  readonly #table: string;
+  #shape: ClickShape | undefined;
+  /** For `#shape`. Planning the statement takes as long as decoding some thousand records. */
+  #decodeTexts: DuckDBPreparedStatement | undefined;
+
+  private constructor(connection: DuckDBConnection, table: string) {
+    this.connection = connection;
+    this.#table = table;
+  }
+
+  /** `createGathered` must have made the table. */
+  static async open(connection: DuckDBConnection, table: string): Promise<ChunkDecoder> {
+    for (const statement of TABLES) await connection.run(statement);
+    return new ChunkDecoder(connection, table);
+  }
+
+  /** Decodes a sealed chunk, as far as that is quick. The chunk may be used again when it returns. */
+  async decode(chunk: Chunk): Promise<void> {
+    const { connection } = this;
+    if (chunk.count === 0) return;
+    await appendTexts(connection, chunk);
+    await (await this.#statementFor(chunk)).run();
+    await connection.run('TRUNCATE texts');
+    if (chunk.odd.length === 0) return;
+    await appendOdd(connection, chunk);
+    await connection.run(`INSERT INTO ${this.#table} BY NAME ${ODD_RECORDS}`);
+    await connection.run('TRUNCATE odd');
+  }
+
+  async #statementFor(chunk: Chunk): Promise<DuckDBPreparedStatement> {
+    const shape = shapeOf(chunk.sample()) ?? this.#shape ?? USUAL_SHAPE;
+    const sql = quickSql(LINES, shape);
+    if (!this.#decodeTexts || sql !== quickSql(LINES, this.#shape!)) {
+      this.#decodeTexts?.destroySync();
+      this.#decodeTexts = await this.connection.prepare(`INSERT INTO ${this.#table} ${sql}`);
+    }
+    this.#shape = shape;
+    return this.#decodeTexts;
+  }
+}
 
 /** The table that decoded records gather in until a flush. */
-export async function createPending(connection: DuckDBConnection, table: string): Promise<void> {
-  const noLines = ODD_LINES.replace(
-    'FROM odd',
-    `FROM (SELECT 0 AS partition, 0::DOUBLE AS "offset", 0::DOUBLE AS append_time, 0 AS kind, 0 AS value_bytes,
-      ''::BLOB AS "value", ''::BLOB AS "key")`,
+export async function createGathered(connection: DuckDBConnection, table: string): Promise<void> {
+  await connection.run(
+    `CREATE TABLE ${table} AS ${decodeSql(`SELECT 0 AS partition, 0::BIGINT AS "offset",
+      0::BIGINT AS append_time, 0 AS kind, 0::BIGINT AS value_bytes, '' AS value, ''::BLOB AS raw,
+      ''::BLOB AS key_bytes`)} LIMIT 0`,
   );
-  await connection.run(`CREATE TABLE ${table} AS ${decodeSql(noLines)} LIMIT 0`);
 }
 
-/** Decodes a sealed chunk into `table`. The chunk may be used again when it returns. */
-export async function decodeChunk(connection: DuckDBConnection, chunk: Chunk, table: string): Promise<void> {
-  for (const statement of CLEAN_TABLES) await connection.run(statement);
-  await appendNumbers(connection, chunk);
-  await appendTexts(connection, chunk);
-  await connection.run(`INSERT INTO ${table} ${decodeSql(PLAIN_LINES)}`);
-  if (chunk.odd.length > 0) {
-    await appendOdd(connection, chunk);
-    await connection.run(`INSERT INTO ${table} ${decodeSql(ODD_LINES)}`);
-  }
-}
-
-async function appendNumbers(connection: DuckDBConnection, chunk: Chunk): Promise<void> {
-  const apart = new Set(chunk.odd.map(({ index }) => index));
-  const appender = await connection.createAppender('numbers', 'main', 'temp');
-  for (let start = 0; start < chunk.count; start += VECTOR_ROWS) {
-    const rows = Math.min(VECTOR_ROWS, chunk.count - start);
-    const vectors = DuckDBDataChunk.create(NUMBER_TYPES, rows);
-    const [partition, offset, appendTime, kind, valueBytes] = NUMBER_TYPES.map((_, column) =>
-      vectors.getColumnVector(column),
-    );
-    for (let row = 0; row < rows; row++) {
-      const index = start + row;
-      partition.setItem(row, chunk.partition[index]);
-      offset.setItem(row, chunk.offset[index]);
-      appendTime.setItem(row, chunk.appendTimeMs[index]);
-      kind.setItem(row, apart.has(index) ? APART : chunk.kind[index]);
-      valueBytes.setItem(row, chunk.valueBytes[index]);
-    }
-    for (const vector of [partition, offset, appendTime, kind, valueBytes]) vector.flush();
-    appender.appendDataChunk(vectors);
-  }
-  appender.closeSync();
+/** Decodes the doubtful records exactly, beside themselves. What is gathered are then the rows not doubtful. */
+export async function decodeDoubtful(connection: DuckDBConnection, table: string): Promise<void> {
+  await connection.run(`INSERT INTO ${table} ${decodeSql(doubtfulLines(table))}`);
 }
 
 async function appendTexts(connection: DuckDBConnection, chunk: Chunk): Promise<void> {
-  const appender = await connection.createAppender('texts', 'main', 'temp');
-  for (let from = 0; from < chunk.count; from += TEXT_RECORDS) {
+  const rows = Math.ceil(chunk.count / TEXT_RECORDS);
+  const data = DuckDBDataChunk.create(TEXTS_TYPES, rows);
+  const vectors = TEXTS_TYPES.map((_, column) => bindings.data_chunk_get_vector(data.chunk, column));
+  for (let row = 0; row < rows; row++) {
+    const from = row * TEXT_RECORDS;
     const to = Math.min(from + TEXT_RECORDS, chunk.count);
-    appender.appendBlob(chunk.values.slice(from, to));
-    appender.appendBlob(chunk.keys.slice(from, to));
-    appender.endRow();
+    bindings.vector_assign_string_element_len(vectors[0], row, chunk.values.slice(from, to));
+    bindings.vector_assign_string_element_len(vectors[1], row, chunk.keys.slice(from, to));
   }
+  const numbers = [chunk.partition, chunk.offset, chunk.appendTimeMs, chunk.kind, chunk.valueBytes];
+  for (const [i, items] of numbers.entries()) fillLists(vectors[2 + i], items, chunk.count);
+  const appender = await connection.createAppender('texts', 'main', 'temp');
+  appender.appendDataChunk(data);
   appender.closeSync();
+}
+
+/** Two 64-bit words: where a list begins in the child vector, and how many items it has. */
+const LIST_ENTRY_BYTES = 16;
+
+/** Makes rows of a LIST vector of `items[0, count)`, TEXT_RECORDS to a row. */
+function fillLists(
+  vector: ReturnType<typeof bindings.data_chunk_get_vector>,
+  items: Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>,
+  count: number,
+): void {
+  bindings.list_vector_reserve(vector, count);
+  bindings.list_vector_set_size(vector, count);
+  const child = bindings.list_vector_get_child(vector);
+  bindings.copy_data_to_vector(child, 0, items.buffer, items.byteOffset, count * items.BYTES_PER_ELEMENT);
+  const rows = Math.ceil(count / TEXT_RECORDS);
+  const entries = new BigUint64Array(2 * rows);
+  for (let row = 0; row < rows; row++) {
+    entries[2 * row] = BigInt(row * TEXT_RECORDS);
+    entries[2 * row + 1] = BigInt(Math.min(TEXT_RECORDS, count - row * TEXT_RECORDS));
+  }
+  bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, rows * LIST_ENTRY_BYTES);
 }
 
 async function appendOdd(connection: DuckDBConnection, chunk: Chunk): Promise<void> {
   const appender = await connection.createAppender('odd', 'main', 'temp');
-  for (const { index, value, keyBytes } of chunk.odd) {
+  for (const { index, kind, value, keyBytes } of chunk.odd) {
     appender.appendInteger(chunk.partition[index]);
     appender.appendDouble(chunk.offset[index]);
     appender.appendDouble(chunk.appendTimeMs[index]);
-    appender.appendInteger(chunk.kind[index]);
+    appender.appendInteger(kind);
     appender.appendInteger(chunk.valueBytes[index]);
     appender.appendBlob(value);
     appender.appendBlob(keyBytes);

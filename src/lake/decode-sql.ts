@@ -14,7 +14,7 @@ import {
 import { IP_ADDRESS_PATTERN } from './ip-pattern.js';
 
 /** Every field the count knows, in the order in which a bad one becomes the reason. */
-const FIELDS = [
+export const CLICK_FIELDS = [
   'click_id',
   'event_time',
   'ad_id',
@@ -27,12 +27,15 @@ const FIELDS = [
   'referrer',
   'impression_id',
 ] as const;
-const TEXTS = FIELDS.filter((name) => name !== 'event_time');
-const OPTIONAL: readonly string[] = ['user_agent', 'referrer', 'impression_id'];
+export type ClickField = (typeof CLICK_FIELDS)[number];
+export const TEXT_FIELDS = CLICK_FIELDS.filter((name) => name !== 'event_time');
+export const OPTIONAL_FIELDS: readonly string[] = ['user_agent', 'referrer', 'impression_id'];
 
 const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
-const structOf = (type: string): string => `'{${FIELDS.map((name) => `"${name}":"${type}"`).join(',')}}'`;
-const FIELDS_AWAY = `'{${FIELDS.map((name) => `"${name}":null`).join(',')}}'`;
+/** The struct of all fields for from_json. */
+export const structOf = (type: string): string =>
+  `'{${CLICK_FIELDS.map((name) => `"${name}":"${type}"`).join(',')}}'`;
+const FIELDS_AWAY = `'{${CLICK_FIELDS.map((name) => `"${name}":null`).join(',')}}'`;
 
 // RE2 patterns.
 const TRAILING_COMMA = String.raw`,[ \t\r\n]*[}\]]`;
@@ -45,8 +48,8 @@ const SURROGATE = String.raw`\\u[dD][89a-fA-F][0-9a-fA-F]{2}`;
 /**
  * Reads the relation `lines` with the columns partition, "offset", append_time, value VARCHAR (null: not UTF-8),
  * raw BLOB (the bytes where value is null), key_bytes BLOB, kind TINYINT (see intake.ts) and value_bytes.
- * Gives the columns of LAKE_COLUMNS, `hour` (hours since 1970, of the folder) and `recheck`: the intake
- * guessed this bare line's ad wrong, so its partition must be computed from `ad_id`.
+ * Gives a gathered record: the columns of LAKE_COLUMNS, `hour` (hours since 1970, of the folder), `recheck` (the
+ * intake guessed this bare line's ad wrong, so its partition must be computed from `ad_id`), kind, `doubtful`.
  */
 export function decodeSql(lines: string): string {
   return `SELECT partition, "offset", append_time,
@@ -57,7 +60,7 @@ export function decodeSql(lines: string): string {
     CASE WHEN malformed IS NULL THEN event_time
          WHEN append_time BETWEEN ${EVENT_TIME_MIN_MS} AND ${EVENT_TIME_END_MS - 1} THEN append_time
          ELSE 0 END // 3600000 AS hour,
-    kind = 2 AND coalesce(encode(ad_id), ''::BLOB) <> key_bytes AS recheck
+    kind = 2 AND coalesce(encode(ad_id), ''::BLOB) <> key_bytes AS recheck, kind, false AS doubtful
   FROM (SELECT *, ${reasonSql()} AS malformed FROM (${fieldsSql(strictSql(lines))}))`;
 }
 
@@ -77,8 +80,8 @@ function strictSql(lines: string): string {
 
   // Every name is a known one, each once, each with a string (or a time in digits) behind it: such an object
   // is flat and holds no number that DuckDB reads too kindly. What is left to exclude is a comma at its end.
-  const present = FIELDS.map((name) => `(j.${name} IS NOT NULL)::INTEGER`).join(' + ');
-  const texts = TEXTS.map((name) => `coalesce(${isText(name)}, true)`).join(' AND ');
+  const present = CLICK_FIELDS.map((name) => `(j.${name} IS NOT NULL)::INTEGER`).join(' + ');
+  const texts = TEXT_FIELDS.map((name) => `coalesce(${isText(name)}, true)`).join(' AND ');
   const plain = `SELECT *, is_object AND NOT contains(value, '\\')
       AND CASE WHEN suffix(value, '"}') THEN true ELSE NOT regexp_matches(value, '${TRAILING_COMMA}') END
       AND len(names) = ${present} AND ${texts}
@@ -103,8 +106,8 @@ function exactSql(): string {
   // Taking away all innermost pairs at once lowers the nesting by exactly one.
   const peeled = String.raw`list_reduce(range(${NESTING_MAX})::VARCHAR[],
     lambda rest, pass: regexp_replace(rest, '\{\}|\[\]', '', 'g'), brackets)`;
-  const repeated = `len(list_filter(names, lambda name: name IN (${quoted(FIELDS)})))
-    = len(list_distinct(list_filter(names, lambda name: name IN (${quoted(FIELDS)}))))`;
+  const repeated = `len(list_filter(names, lambda name: name IN (${quoted(CLICK_FIELDS)})))
+    = len(list_distinct(list_filter(names, lambda name: name IN (${quoted(CLICK_FIELDS)}))))`;
   return String.raw`(
     NOT regexp_matches(replace(bare, 'null', ''), '[nNiI]')
     AND NOT regexp_matches(bare, '${TRAILING_COMMA}')
@@ -116,17 +119,19 @@ function exactSql(): string {
 
 /** Adds each field under its name, null where it is absent or malformed, `extra` and `<optional>_bad`. */
 function fieldsSql(strict: string): string {
-  const texts = FIELDS.map(
+  const texts = CLICK_FIELDS.map(
     (name) =>
       `CASE WHEN plain THEN t.${name} WHEN is_json AND ${isText(name)} THEN t.${name} END AS t_${name}`,
   );
   const extra = `CASE WHEN is_json AND NOT plain
-      AND len(list_filter(names, lambda name: name NOT IN (${quoted(FIELDS)}))) > 0
+      AND len(list_filter(names, lambda name: name NOT IN (${quoted(CLICK_FIELDS)}))) > 0
     THEN json_merge_patch(value, ${FIELDS_AWAY})::VARCHAR END`;
-  const checked = TEXTS.map((name) => `CASE WHEN ${textIsSound(name)} THEN t_${name} END AS ${name}`);
-  const bad = OPTIONAL.map(
+  const checked = TEXT_FIELDS.map(
+    (name) => `CASE WHEN ${textIsSound(name, `t_${name}`)} THEN t_${name} END AS ${name}`,
+  );
+  const bad = OPTIONAL_FIELDS.map(
     (name) =>
-      `is_json AND j.${name} IS NOT NULL AND NOT coalesce(${textIsSound(name)}, false) AS ${name}_bad`,
+      `is_json AND j.${name} IS NOT NULL AND NOT coalesce(${textIsSound(name, `t_${name}`)}, false) AS ${name}_bad`,
   );
   return `SELECT partition, "offset", append_time, value, raw, key_bytes, kind, value_bytes, is_json, extra,
       ${[...checked, ...bad].join(',\n      ')},
@@ -136,20 +141,28 @@ function fieldsSql(strict: string): string {
       FROM (${strict})))`;
 }
 
-/** Whether the string in `t_<name>` is within the field's rules; null counts as not. */
-function textIsSound(name: string): string {
-  const text = `t_${name}`;
+/** Whether the string `text` is within the rules of the field `name`; null where it is null. */
+export function textIsSound(name: string, text: string): string {
   if (name === 'country') return `strlen(${text}) = 2 AND regexp_full_match(${text}, '[A-Z]{2}')`;
   if (name === 'device_type') return `regexp_full_match(${text}, '${DEVICE_TYPES.join('|')}')`;
   const max = FIELD_BYTES_MAX[name as keyof typeof FIELD_BYTES_MAX];
-  if (OPTIONAL.includes(name)) return `strlen(${text}) <= ${max}`;
+  if (OPTIONAL_FIELDS.includes(name)) return `strlen(${text}) <= ${max}`;
   const length = `strlen(${text}) BETWEEN 1 AND ${max}`;
   return name === 'ip_address' ? `${length} AND regexp_full_match(${text}, '${IP_ADDRESS_PATTERN}')` : length;
 }
 
 /** Epoch ms of the event time, or null; it may lie outside of the allowed range. */
 function timeSql(): string {
-  const text = 't_event_time';
+  // DuckDB writes -0 as 0, but tells its type from that of 0.
+  return `CASE WHEN NOT is_json OR j.event_time IS NULL THEN NULL
+    WHEN ${isText('event_time')} THEN ${isoTimeSql('t_event_time')}
+    WHEN NOT regexp_full_match(t.event_time, '[0-9]{1,15}') THEN NULL
+    WHEN t.event_time = '0' AND json_type(value, '$.event_time') <> 'UBIGINT' THEN NULL
+    ELSE try_cast(t.event_time AS BIGINT) END`;
+}
+
+/** Epoch ms of a time as text; null if it isn't one. */
+export function isoTimeSql(text: string): string {
   // To the millisecond in one go where three digits and Z end the text, as nearly all do; else to the second.
   const local = `epoch_ms(try_cast(CASE WHEN substring(${text}, 24, 1) = 'Z' THEN substring(${text}, 1, 23)
     ELSE substring(${text}, 1, 19) END AS TIMESTAMP))`;
@@ -158,19 +171,15 @@ function timeSql(): string {
   const zone = `CASE WHEN suffix(${text}, 'Z') THEN 0
     ELSE (substring(right(${text}, 6), 1, 1) || '1')::BIGINT * 60000
       * (60 * substring(right(${text}, 6), 2, 2)::BIGINT + right(${text}, 2)::BIGINT) END`;
-  // DuckDB writes -0 as 0, but tells its type from that of 0.
-  return `CASE WHEN NOT is_json OR j.event_time IS NULL THEN NULL
-    WHEN ${isText('event_time')} THEN
-      CASE WHEN regexp_full_match(${text}, '${ISO_TIME}') THEN ${local} + ${fraction} - ${zone} END
-    WHEN NOT regexp_full_match(t.event_time, '[0-9]{1,15}') THEN NULL
-    WHEN t.event_time = '0' AND json_type(value, '$.event_time') <> 'UBIGINT' THEN NULL
-    ELSE try_cast(t.event_time AS BIGINT) END`;
+  return `CASE WHEN regexp_full_match(${text}, '${ISO_TIME}') THEN ${local} + ${fraction} - ${zone} END`;
 }
 
 /** The first reason that applies, in the order of INVALID_REASONS; null for a sound record. */
 function reasonSql(): string {
-  const first = FIELDS.map((name) =>
-    OPTIONAL.includes(name) ? `WHEN ${name}_bad THEN '${name}'` : `WHEN ${name} IS NULL THEN '${name}'`,
+  const first = CLICK_FIELDS.map((name) =>
+    OPTIONAL_FIELDS.includes(name)
+      ? `WHEN ${name}_bad THEN '${name}'`
+      : `WHEN ${name} IS NULL THEN '${name}'`,
   );
   return `CASE WHEN value_bytes > ${RECORD_BYTES_MAX} THEN 'too_long' WHEN NOT is_json THEN 'not_json'
     ${first.join(' ')} END`;

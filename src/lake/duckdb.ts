@@ -24,6 +24,8 @@ export async function openLakeDatabase(lakeDir: string, memoryLimitBytes: number
     threads: String(Math.min(availableParallelism(), THREADS_MAX)),
     memory_limit: `${Math.ceil(memoryLimitBytes / 1_000_000)}MB`,
     temp_directory: spillDir,
+    // Rows stay in memory for seconds only: packing them costs more time than it is worth.
+    force_compression: 'uncompressed',
     // The lake needs no extension beyond those that are built in, and must not go looking for one.
     autoinstall_known_extensions: 'false',
   });

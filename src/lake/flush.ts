@@ -41,7 +41,7 @@ export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
     connections.map(async (connection) => {
       for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
         const path = stagedPath(lakeDir, commit, plan.path);
-        const from = `${flush.table} WHERE hour = ${plan.hour} AND partition = ${plan.partition} ORDER BY "offset"`;
+        const from = `${flush.table} WHERE hour = ${plan.hour} AND partition = ${plan.partition} AND NOT doubtful`;
         const rows = await copyToParquet(connection, { from, path });
         invariant(rows === plan.records, `${plan.path} got ${rows} rows of ${plan.records}`);
         files.push({ ...plan, ...(await seal(path)) });
@@ -63,7 +63,7 @@ async function planFiles({
   const result = await connections[0]!.runAndReadAll(
     `SELECT hour, partition, count(*), min("offset"), max("offset"), count(malformed),
        min(event_time) FILTER (WHERE malformed IS NULL), max(event_time) FILTER (WHERE malformed IS NULL)
-     FROM ${table} GROUP BY hour, partition ORDER BY hour, partition`,
+     FROM ${table} WHERE NOT doubtful GROUP BY hour, partition ORDER BY hour, partition`,
   );
   return result.getRows().map((row) => {
     const [hour, partition, records, firstOffset, lastOffset, malformed] = row.slice(0, 6).map(Number) as [

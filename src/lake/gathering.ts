@@ -3,7 +3,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RawBatch } from '../core/batches.js';
 import { invariant } from '../errors.js';
-import { createPending, decodeChunk } from './decode-chunk.js';
+import { ChunkDecoder, createGathered, decodeDoubtful } from './decode-chunk.js';
 import { type LakeDatabase, openLakeDatabase } from './duckdb.js';
 import { mendPartitions, writeFiles } from './flush.js';
 import { Chunk, Intake } from './intake.js';
@@ -13,7 +13,7 @@ const DECODERS = 2;
 const TABLE = 'gathered';
 
 interface Decoder {
-  connection: DuckDBConnection;
+  chunks: ChunkDecoder;
   chunk: Chunk;
   /** Settled when the decoder is free. */
   busy: Promise<void> | undefined;
@@ -50,15 +50,16 @@ export class Gathering {
     const database = await openLakeDatabase(options.lakeDir, options.memoryLimitBytes);
     const decoders: Decoder[] = [];
     for (let i = 0; i <= DECODERS; i++) {
-      decoders.push({ connection: await database.connect(), chunk: new Chunk(), busy: undefined });
+      const chunks = await ChunkDecoder.open(await database.connect(), TABLE);
+      decoders.push({ chunks, chunk: new Chunk(), busy: undefined });
     }
-    await createPending(decoders[0]!.connection, TABLE);
+    await createGathered(decoders[0]!.chunks.connection, TABLE);
     return new Gathering(options, database, decoders);
   }
 
   /** For statements between two flushes. */
   get connection(): DuckDBConnection {
-    return this.#decoders[0]!.connection;
+    return this.#decoders[0]!.chunks.connection;
   }
 
   /** `decode` must come before the next `put`. */
@@ -80,7 +81,8 @@ export class Gathering {
     const decoder = this.#filling;
     if (decoder.chunk.count > 0) {
       this.#intake.seal(decoder.chunk);
-      decoder.busy = decodeChunk(decoder.connection, decoder.chunk, TABLE)
+      decoder.busy = decoder.chunks
+        .decode(decoder.chunk)
         .catch((error: unknown) => {
           this.#failure ??= error;
         })
@@ -101,20 +103,21 @@ export class Gathering {
     await Promise.all(this.#decoders.map(({ busy }) => busy));
     if (this.#failure !== undefined) throw this.#failure;
     const { lakeDir, partitions } = this.#options;
-    const connections = this.#decoders.slice(0, DECODERS).map(({ connection }) => connection);
+    const connections = this.#decoders.slice(0, DECODERS).map(({ chunks }) => chunks.connection);
+    await decodeDoubtful(connections[0]!, TABLE);
     await mendPartitions(connections[0]!, TABLE, partitions);
     const files = await writeFiles({ lakeDir, commit, table: TABLE, connections, nowMs: Date.now() });
     const written = files.reduce((sum, { records }) => sum + records, 0);
     invariant(written === this.records, `${written} of ${this.records} records came out of DuckDB`);
     await connections[0]!.run(`DROP TABLE ${TABLE}`);
-    await createPending(connections[0]!, TABLE);
+    await createGathered(connections[0]!, TABLE);
     this.records = 0;
     this.bytes = 0;
     return files;
   }
 
   close(): void {
-    for (const { connection } of this.#decoders) connection.closeSync();
+    for (const { chunks } of this.#decoders) chunks.connection.closeSync();
     this.#database.close();
   }
 }

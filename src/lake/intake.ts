@@ -6,12 +6,12 @@ import type { RawBatch } from '../core/batches.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
 import { AdIdFinder } from './ad-id-finder.js';
 
-/** How a record names its partition and key; stands in the column `kind`. */
-export const KIND = { keyless: 0, keyed: 1, bare: 2 } as const;
+/** How a record names its partition and key; `apart`: it is among the odd ones. Stands in the column `kind`. */
+export const KIND = { keyless: 0, keyed: 1, bare: 2, apart: 3 } as const;
 
 /** A chunk is full at either; DuckDB then decodes it while the next one is filled. */
-export const CHUNK_RECORDS = 32_768;
-const CHUNK_BYTES = 12 * 1024 * 1024;
+export const CHUNK_RECORDS = 65_536;
+const CHUNK_BYTES = 20 * 1024 * 1024;
 /** Records joined into one text. */
 export const TEXT_RECORDS = 512;
 const NEWLINE = 10;
@@ -19,6 +19,7 @@ const NEWLINE = 10;
 /** A record that can't go into the joined texts. */
 export interface OddRecord {
   index: number;
+  kind: number;
   value: Uint8Array;
   keyBytes: Uint8Array;
 }
@@ -29,7 +30,7 @@ export class Chunk {
   readonly partition = new Int32Array(CHUNK_RECORDS);
   readonly offset = new Float64Array(CHUNK_RECORDS);
   readonly appendTimeMs = new Float64Array(CHUNK_RECORDS);
-  readonly kind = new Uint8Array(CHUNK_RECORDS);
+  readonly kind = new Int32Array(CHUNK_RECORDS);
   readonly valueBytes = new Int32Array(CHUNK_RECORDS);
   /** Values, each followed by a newline; an odd record's is empty. */
   readonly values = new GrowingText();
@@ -40,6 +41,13 @@ export class Chunk {
 
   get isFull(): boolean {
     return this.count === CHUNK_RECORDS || this.values.length + this.oddBytes >= CHUNK_BYTES;
+  }
+
+  /** Some of its values. */
+  *sample(): Iterable<Uint8Array> {
+    for (let index = 0; index < this.count; index++) {
+      if (this.kind[index] !== KIND.apart) yield this.values.slice(index, index + 1);
+    }
   }
 
   clear(): void {
@@ -158,7 +166,13 @@ export class Intake {
   }
 
   #setApart(chunk: Chunk, index: number, value: Uint8Array, keyBytes: Uint8Array): void {
-    chunk.odd.push({ index, value: Uint8Array.from(value), keyBytes: Uint8Array.from(keyBytes) });
+    chunk.odd.push({
+      index,
+      kind: chunk.kind[index],
+      value: Uint8Array.from(value),
+      keyBytes: Uint8Array.from(keyBytes),
+    });
+    chunk.kind[index] = KIND.apart;
     chunk.oddBytes += value.length + keyBytes.length;
   }
 }

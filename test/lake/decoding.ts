@@ -2,7 +2,7 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { RawBatch } from '../../src/core/batches.js';
 import { RECORD_BYTES_MAX } from '../../src/core/method.js';
-import { createPending, decodeChunk } from '../../src/lake/decode-chunk.js';
+import { ChunkDecoder, createGathered, decodeDoubtful } from '../../src/lake/decode-chunk.js';
 import { mendPartitions } from '../../src/lake/flush.js';
 import { Chunk, Intake } from '../../src/lake/intake.js';
 
@@ -48,12 +48,13 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();
   try {
-    await createPending(connection, 'gathered');
+    await createGathered(connection, 'gathered');
+    const decoder = await ChunkDecoder.open(connection, 'gathered');
     const intake = new Intake(PARTITIONS);
     const chunk = new Chunk();
     const send = async (): Promise<void> => {
       intake.seal(chunk);
-      await decodeChunk(connection, chunk, 'gathered');
+      await decoder.decode(chunk);
       chunk.clear();
     };
     for (let i = 0; i < batch.count; i++) {
@@ -61,9 +62,10 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
       intake.put(chunk, batch, i);
     }
     await send();
+    await decodeDoubtful(connection, 'gathered');
     await mendPartitions(connection, 'gathered', PARTITIONS);
     const reader = await connection.runAndReadAll(
-      `SELECT * REPLACE (lower(hex("key")) AS "key", lower(hex("value")) AS "value") FROM gathered ORDER BY "offset"`,
+      `SELECT * REPLACE (lower(hex("key")) AS "key", lower(hex("value")) AS "value") FROM gathered WHERE NOT doubtful ORDER BY "offset"`,
     );
     return reader
       .getRowObjects()
