@@ -85,6 +85,8 @@ export class Aggregator {
   private rebuiltFromStart = false;
   /** Batches with records beyond the targets, until memory is rebuilt. */
   private held: DecodedBatch[] = [];
+  /** The store has all cells of minutes before `exactFromMs` or ended by `closedMs`; of the others nobody knows. */
+  private stored = { exactFromMs: -Infinity, closedMs: -Infinity };
   private storedMaxEventTimeMs = new Map<number, number>();
 
   constructor(
@@ -117,6 +119,13 @@ export class Aggregator {
   restore(state: StoredState, { holdFor }: { holdFor?: MemoryFloorError } = {}): Positions {
     const from = new Map<number, number>();
     this.rebuiltFromStart = holdFor !== undefined;
+    const watermarks = state.positions.map(
+      ({ maxEventTimeMs }) => maxEventTimeMs - this.method.watermarkDelayMs,
+    );
+    this.stored = {
+      exactFromMs: this.memory.exactFrom(state.checkpoint?.floorMs ?? -Infinity),
+      closedMs: Math.min(...watermarks),
+    };
     for (const stored of state.positions) {
       const book = this.bookOf(stored.partition);
       book.position = holdFor ? 0 : stored.rewindOffset;
@@ -149,8 +158,7 @@ export class Aggregator {
   private finishRebuild(): void {
     this.memory.doubleClicks.carry([]);
     const { rows, totals } = this.memory;
-    const closedMs = Math.min(...[...this.books.values()].map((book) => book.watermarkMs(this.method)));
-    totals.reopen(this.memory.exactFromMs, closedMs);
+    totals.reopen(this.stored.exactFromMs, this.stored.closedMs);
     for (let row = 0; row < rows.used; row++) {
       if (verdictOf(rows.flags[row]!) === VERDICT_CODE.bot) rows.flags[row]! |= FLAG.lettered;
     }
@@ -309,8 +317,8 @@ export class Aggregator {
 
   private forgetBefore(floorMs: number): void {
     this.letters.settleBots();
-    // What a rebuild counted is in the store already.
-    if (this.targets.size > 0) this.memory.totals.assumeWritten();
+    // What a rebuild counted is in the store already, but for minutes that were open.
+    if (this.targets.size > 0) this.memory.totals.reopen(this.stored.exactFromMs, this.stored.closedMs);
     this.openPeriods = this.memory.forgetBefore(floorMs);
     for (const book of this.books.values()) book.forgetBefore(floorMs);
     this.checkpointChanged = true;
@@ -325,10 +333,11 @@ export class Aggregator {
     const watermarks = new Map(
       [...this.books].map(([partition, book]) => [partition, book.watermarkMs(this.method)]),
     );
+    const exactFromMs = this.memory.exactFrom(this.memory.floorMs);
     return (minuteEndMs, partition) =>
       complete ||
       minuteEndMs <= watermarks.get(partition)! ||
-      minuteEndMs - BUCKET_MS < this.memory.exactFromMs ||
+      minuteEndMs - BUCKET_MS < exactFromMs ||
       provisional?.has(partition) === true;
   }
 

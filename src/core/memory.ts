@@ -56,8 +56,8 @@ export class Memory {
    * Minutes from here on have all their clicks in memory, with all that is needed to judge them. Those between the
    * floor and this are final: they are only there for the others' sake.
    */
-  get exactFromMs(): number {
-    return minuteOf(this.floorMs + this.method.botWindowMs + BUCKET_MS - 1);
+  exactFrom(floorMs: number): number {
+    return minuteOf(floorMs + this.method.botWindowMs + BUCKET_MS - 1);
   }
 
   /** The least step of the floor that is worth a walk through all clicks. */
