@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '': ['commands', 'options', 'ui'],
   core: [],
   options: ['core', 'ui'],
-  ui: ['core', 'batch'],
+  ui: ['core', 'batch', 'lake'],
   batch: ['core', 'adapters/duckdb', 'lake'],
   // It opens sources and the lake by their names, in threads of their own.
   engine: ['core', 'adapters/embedded', 'adapters/file', 'lake'],

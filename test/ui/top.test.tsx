@@ -202,6 +202,15 @@ describe('the dashboard', () => {
     await shows(screen, 'ads-0');
   });
 
+  test('takes keys that come as one piece one after the other', async () => {
+    const { screen, press } = start();
+    await shows(screen, 'ads-0');
+    press('2/s-5\rp');
+    await shows(screen, /PAUSED[\s\S]*^campaigns-55/m);
+    press('p');
+    await shows(screen, 'LIVE');
+  });
+
   test('stands still while it is paused, but switches lists', async () => {
     const { screen, press, requests } = start();
     await shows(screen, 'ads-0');

@@ -144,24 +144,27 @@ function useKeys({ typing, setView, setFilter, setTyping, setPaused }: Controls)
   };
   const step = (by: number) =>
     setView((view) => VIEWS[(VIEWS.indexOf(view) + by + VIEWS.length) % VIEWS.length]!);
+  const onLetter = (letter: string) => {
+    if (typingNow.current) {
+      if (letter === '\r') type(false);
+      else if (letter >= ' ') setFilter((text) => `${text}${letter}`.slice(0, FILTER_LENGTH_MAX));
+    } else if (letter === 'q') exit();
+    else if (letter === '/') type(true);
+    else if (letter === 'p' || letter === ' ') setPaused((paused) => !paused);
+    else if (VIEWS[Number(letter) - 1]) setView(() => VIEWS[Number(letter) - 1]!);
+  };
   useInput(
     (input, key) => {
       if (key.ctrl && input === 'c') exit();
-      else if (typingNow.current) {
-        if (key.return) type(false);
-        else if (key.escape) {
-          setFilter(() => '');
-          type(false);
-        } else if (key.backspace || key.delete) setFilter((text) => text.slice(0, -1));
-        else if (!key.ctrl && !key.meta && input)
-          setFilter((text) => `${text}${input}`.slice(0, FILTER_LENGTH_MAX));
-      } else if (input === 'q') exit();
-      else if (input === '/') type(true);
-      else if (input === 'p' || input === ' ') setPaused((paused) => !paused);
-      else if (key.escape) setFilter(() => '');
-      else if (key.rightArrow || (key.tab && !key.shift)) step(1);
-      else if (key.leftArrow || key.tab) step(-1);
-      else if (VIEWS[Number(input) - 1]) setView(() => VIEWS[Number(input) - 1]!);
+      else if (key.escape) {
+        setFilter(() => '');
+        type(false);
+      } else if (typingNow.current && (key.backspace || key.delete)) setFilter((text) => text.slice(0, -1));
+      else if (key.return) onLetter('\r');
+      else if (!typingNow.current && (key.rightArrow || (key.tab && !key.shift))) step(1);
+      else if (!typingNow.current && (key.leftArrow || key.tab)) step(-1);
+      // What is typed fast, or pasted, comes as one piece.
+      else if (!key.ctrl && !key.meta) for (const letter of input) onLetter(letter);
     },
     { isActive: isRawModeSupported },
   );
