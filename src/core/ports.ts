@@ -222,6 +222,8 @@ export interface PeriodReplacement {
   /** Parquet files in the layout of `Snapshot`, holding all cells and ledger rows of the period as they shall be. */
   totalsFile: string;
   ledgerFile: string;
+  /** The ledger of the snapshot that was recomputed; refused if the period's rows are not the same any more. */
+  ledgerBeforeFile?: string | undefined;
   revision: Revision;
 }
 

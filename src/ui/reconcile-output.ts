@@ -3,6 +3,9 @@ import type { AdjustmentJson, Report } from '../batch/report.js';
 import { scopeOf } from '../batch/report.js';
 import type { Terminal } from './terminal.js';
 
+/** Campaigns that a person is shown; files and JSON have all. */
+const BILLING_LINES_MAX = 20;
+
 const LEDGER_LINES = [
   ['records', 'records'],
   ['invalid', 'invalid'],
@@ -82,11 +85,13 @@ function more(all: number, listed: readonly unknown[]): string {
 
 async function printMoney(terminal: Terminal, report: Report): Promise<void> {
   if (report.billing.length > 0) {
+    const byAmount = [...report.billing].sort((a, b) => b.clicks - a.clicks).slice(0, BILLING_LINES_MAX);
+    const left = report.billing.length - byAmount.length;
     await terminal.print('\nBilling\n');
     await terminal.table(
       ['campaign', 'clicks', 'price per click', 'amount', 'currency'],
       [
-        ...report.billing.map((line) => [
+        ...byAmount.map((line) => [
           ...[line.campaign_id, line.clicks],
           ...[line.price_per_click, line.amount, line.currency],
         ]),
@@ -99,6 +104,7 @@ async function printMoney(terminal: Terminal, report: Report): Promise<void> {
         ]),
       ],
     );
+    if (left > 0) await terminal.print(`and ${left} smaller campaigns: --report FILE and --json list all\n`);
   }
   if (report.adjustments.length > 0) {
     await terminal.print('\nAdjustments to closed periods\n');

@@ -79,11 +79,12 @@ async function writeSnapshot(
 }
 
 async function replacePeriod(connection: DuckDBConnection, replacement: PeriodReplacement): Promise<void> {
-  const { fromMs, toMs, totalsFile, ledgerFile, revision } = replacement;
+  const { fromMs, toMs, totalsFile, ledgerFile, ledgerBeforeFile, revision } = replacement;
   const last = await numberOf(connection, 'SELECT max(revision) FROM revisions');
   if (revision.revision !== last + 1) {
     throw new UserError(`another backfill became revision ${last} meanwhile`, { hint: 'Run it again.' });
   }
+  if (ledgerBeforeFile !== undefined) await requireSameLedger(connection, ledgerBeforeFile, replacement);
   const outside = await numberOf(
     connection,
     `SELECT count(*) FROM read_parquet(${quoted(totalsFile)}) WHERE minute < ${fromMs} OR minute >= ${toMs}`,
@@ -114,6 +115,24 @@ async function replacePeriod(connection: DuckDBConnection, replacement: PeriodRe
     `INSERT INTO revisions VALUES ($1, ${fromMs}, ${toMs}, ${recordedAtMs}, $2, $3, ${tooLateAdmitted}, $4)`,
     [revision.revision, methodHash, JSON.stringify(positions), JSON.stringify(adjustments)],
   );
+}
+
+/** Too-late records still come for an old period: what was recomputed before the last of them would lose it. */
+async function requireSameLedger(
+  connection: DuckDBConnection,
+  ledgerBeforeFile: string,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): Promise<void> {
+  const rows = (ledger: string): string =>
+    `SELECT partition, minute, ${COUNTS} FROM ${ledger} WHERE minute >= ${fromMs} AND minute < ${toMs}`;
+  const [now, before] = [rows('ledger'), rows(`read_parquet(${quoted(ledgerBeforeFile)})`)];
+  const changed = await numberOf(
+    connection,
+    `SELECT count(*) FROM ((${now} EXCEPT ${before}) UNION ALL (${before} EXCEPT ${now}))`,
+  );
+  if (changed > 0) {
+    throw new UserError('records of the period were counted meanwhile', { hint: 'Run it again.' });
+  }
 }
 
 async function readRevisions(connection: DuckDBConnection): Promise<Revision[]> {
