@@ -130,7 +130,7 @@ describe('a table', () => {
 test('nothing that is shown holds a control character, whatever the text was', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
-      expect(visible(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
+      return !/[\p{Cc}\p{Cf}\p{Cs}]/u.test(visible(text));
     }),
   );
 });

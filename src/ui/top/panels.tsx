@@ -190,7 +190,13 @@ export function TopList({ view, rows, limit, columns, sparklineColumns, filter }
           </Cell>
         </Line>
       ))}
-      {rows?.length === 0 && <Text dimColor>{filter ? 'no name holds this' : 'no closed minute yet'}</Text>}
+      {rows?.length === 0 && (
+        <Text dimColor wrap="truncate-end">
+          {filter
+            ? 'no name holds this'
+            : 'no minute has closed yet: the first does when the watermark passes its end'}
+        </Text>
+      )}
     </Box>
   );
 }

@@ -56,7 +56,7 @@ export function snapshotDocument(snapshot: Snapshot): unknown {
     as_of: isoTime(snapshot.asOfMs),
     clicks_per_second: live?.recordsPerSecond ?? null,
     source: live?.source ?? null,
-    method_hash: live?.methodHash ?? null,
+    method_hash: snapshot.methodHash ?? null,
     memory_bytes: live?.rssBytes ?? null,
     clicks_in_memory: live?.horizonClicks ?? null,
     ledger,

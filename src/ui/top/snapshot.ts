@@ -39,6 +39,7 @@ export interface PartitionRow {
 export interface Snapshot {
   /** Absent when no run lives and the store itself was read. */
   live: LiveStatus | undefined;
+  methodHash: string | undefined;
   /** Greatest watermark, epoch ms: up to here minutes are closed somewhere. */
   asOfMs: number | undefined;
   /** The window of the lists, epoch ms, `[from, to)`; undefined when nothing was counted. */
@@ -102,12 +103,12 @@ export async function readLive(reader: LiveReader, request: ListRequest): Promis
     lag: end === undefined ? undefined : Math.max(0, end - position),
     watermarkMs: watermarkMs !== undefined && Number.isFinite(watermarkMs) ? watermarkMs : undefined,
   }));
-  return snapshotOf(reader, request, { live, ledger: live.ledger, partitions });
+  return snapshotOf(reader, request, { live, methodHash: live.methodHash, ledger: live.ledger, partitions });
 }
 
 /** What a store holds that no run writes to at the moment, with the asked lists. */
 export async function readAtRest(reader: StoreReader, request: ListRequest): Promise<Snapshot> {
-  const { positions, method } = await reader.state();
+  const { positions, method, methodHash } = await reader.state();
   const delayMs = method?.watermarkDelayMs ?? 0;
   const partitions = positions.map(({ partition, position, maxEventTimeMs }) => ({
     partition,
@@ -115,13 +116,14 @@ export async function readAtRest(reader: StoreReader, request: ListRequest): Pro
     lag: undefined,
     watermarkMs: Number.isFinite(maxEventTimeMs) ? maxEventTimeMs - delayMs : undefined,
   }));
-  return snapshotOf(reader, request, { live: undefined, ledger: await reader.ledger(), partitions });
+  const ledger = await reader.ledger();
+  return snapshotOf(reader, request, { live: undefined, methodHash, ledger, partitions });
 }
 
 async function snapshotOf(
   reader: TotalsReader,
   request: ListRequest,
-  state: Pick<Snapshot, 'live' | 'ledger' | 'partitions'>,
+  state: Pick<Snapshot, 'live' | 'methodHash' | 'ledger' | 'partitions'>,
 ): Promise<Snapshot> {
   const asOfMs = greatestWatermark(state.partitions);
   const window = await readWindow(reader, asOfMs);
