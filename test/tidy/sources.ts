@@ -49,7 +49,7 @@ export function placeOf(source: SourceText, node: ts.Node): string {
   return `${source.path}:${line + 1}`;
 }
 
-/** Static imports and re-exports, dynamic `import('…')` and `new URL('./worker.js', import.meta.url)` too. */
+/** Static imports and re-exports, dynamic `import('…')`, `require('…')`. */
 export function importsOf(source: SourceText): Import[] {
   const found: Import[] = [];
   for (const node of nodesOf(source.tree)) {
@@ -57,15 +57,18 @@ export function importsOf(source: SourceText): Import[] {
       found.push(importOf(source, node.moduleSpecifier.text, isTypeOnly(node)));
     else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier))
       found.push(importOf(source, node.moduleSpecifier.text, node.isTypeOnly));
-    else if (
-      ts.isCallExpression(node) &&
-      node.expression.kind === ts.SyntaxKind.ImportKeyword &&
-      node.arguments[0] &&
-      ts.isStringLiteral(node.arguments[0])
-    )
-      found.push(importOf(source, node.arguments[0].text, false));
+    else if (ts.isCallExpression(node) && isLoader(node.expression)) {
+      const [argument] = node.arguments;
+      if (argument && ts.isStringLiteral(argument)) found.push(importOf(source, argument.text, false));
+    }
   }
   return found;
+}
+
+/** `import`, `require` or `createRequire(…)`, about to be called. */
+function isLoader(callee: ts.Expression): boolean {
+  if (callee.kind === ts.SyntaxKind.ImportKeyword) return true;
+  return /^(require|createRequire\(.*\))$/.test(callee.getText());
 }
 
 function isTypeOnly(node: ts.ImportDeclaration): boolean {
