@@ -51,8 +51,9 @@ export interface CompareOptions {
   sample: number;
 }
 
-/** Compares a snapshot with `batch_cells`, `batch_ledger` and `open_cells` of the session (see universe.ts). */
+/** Compares a snapshot with `batch_cells`, `batch_ledger` and, if there is one, `open_cells` (see universe.ts). */
 export async function compare(session: BatchSession, options: CompareOptions): Promise<Comparison> {
+  await session.run('CREATE TEMP TABLE IF NOT EXISTS open_cells (minute BIGINT, ad BIGINT, place BIGINT);');
   await readStream(session, options);
   if (!options.snapshot.complete) await leaveOutOpenCells(session);
   await session.run(`CREATE OR REPLACE TEMP TABLE differing AS

@@ -157,14 +157,20 @@ export const JUDGE_DUPLICATES = `CREATE OR REPLACE TEMP TABLE duplicates AS SELE
     FROM named WHERE rules & ${RULE.duplicate} <> 0)
   WHERE rid <> first_rid;`;
 
-/** Makes `bots`: a window may be moved to begin at its first click, so only those are counted. */
+/**
+ * Makes `bots`, and `bot_windows`: how many clicks of its address there are in the window that a click begins. A
+ * window may be moved up to its first click, so only those need be counted.
+ */
 export function judgeBots(method: Method): string {
   const { botWindowMs: w, botThreshold: threshold } = method;
-  return `CREATE OR REPLACE TEMP TABLE bots AS SELECT rid, most FROM (
+  return `
+  CREATE OR REPLACE TEMP TABLE bot_windows AS
+    SELECT rid, ip, t, count(*) OVER (PARTITION BY ip ORDER BY t
+      RANGE BETWEEN CURRENT ROW AND ${w - 1} FOLLOWING) AS n
+    FROM named ANTI JOIN duplicates USING (rid) WHERE rules & ${RULE.bot} <> 0;
+  CREATE OR REPLACE TEMP TABLE bots AS SELECT rid FROM (
       SELECT rid, max(n) OVER (PARTITION BY ip ORDER BY t RANGE BETWEEN ${w - 1} PRECEDING AND CURRENT ROW) AS most
-      FROM (SELECT rid, ip, t,
-          count(*) OVER (PARTITION BY ip ORDER BY t RANGE BETWEEN CURRENT ROW AND ${w - 1} FOLLOWING) AS n
-        FROM named ANTI JOIN duplicates USING (rid) WHERE rules & ${RULE.bot} <> 0))
+      FROM bot_windows)
     WHERE most > ${threshold};`;
 }
 
