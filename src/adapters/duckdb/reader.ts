@@ -6,7 +6,7 @@ import {
   type DuckDBDataChunk,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import type { Method } from '../../core/method.js';
+import { BUCKET_MS, type Method } from '../../core/method.js';
 import type {
   Checkpoint,
   LedgerCounts,
@@ -16,12 +16,12 @@ import type {
   TotalsQuery,
   TotalsRow,
 } from '../../core/ports.js';
-import { numberColumn, textColumn } from './answer-columns.js';
+import { numberColumn, Remembered, textColumn } from './answer-columns.js';
 import { openPeriodsOf } from './commit.js';
 import type { StoreFile } from './file.js';
 import { readLetters } from './letters.js';
 import { rowsOf } from './sql.js';
-import { totalsStatement } from './totals-sql.js';
+import { type AnswerColumn, totalsStatement } from './totals-sql.js';
 
 /** Rows of one page of an answer, about. */
 const PAGE_ROWS = 10_000;
@@ -83,6 +83,7 @@ async function readCheckpoint(connection: DuckDBConnection): Promise<Checkpoint 
 /** Streams the answer: DuckDB sorts, here are never more rows than a page. */
 async function* readPages(file: StoreFile, query: TotalsQuery): AsyncGenerator<TotalsRow[]> {
   const { sql, parameters, columns } = totalsStatement(query);
+  const texts = columns.map(() => new Remembered());
   const connection = await file.connect();
   try {
     const result = await file.explained(connection.stream(sql, parameters));
@@ -90,7 +91,7 @@ async function* readPages(file: StoreFile, query: TotalsQuery): AsyncGenerator<T
     for (;;) {
       const chunk = await file.explained(result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) break;
-      appendRows(page, chunk, columns);
+      appendRows(page, chunk, columns, texts);
       if (page.length < PAGE_ROWS) continue;
       yield page;
       page = [];
@@ -101,16 +102,38 @@ async function* readPages(file: StoreFile, query: TotalsQuery): AsyncGenerator<T
   }
 }
 
-/** Adds the rows of a chunk: texts, and clicks as the last column. */
-function appendRows(page: TotalsRow[], chunk: DuckDBDataChunk, names: readonly string[]): void {
-  const clicks = numberColumn(chunk, names.length - 1);
-  const columns = names.slice(0, -1).map((_, column) => textColumn(chunk, column));
-  for (let i = 0; i < clicks.length; i++) {
-    const row: TotalsRow = {};
-    for (let column = 0; column < columns.length; column++) row[names[column]] = columns[column][i];
-    row.clicks = clicks[i];
-    page.push(row);
+function appendRows(
+  page: TotalsRow[],
+  chunk: DuckDBDataChunk,
+  columns: readonly AnswerColumn[],
+  texts: readonly Remembered[],
+): void {
+  const clicks = numberColumn(chunk, columns.length);
+  const readers = columns.map((column, index) => textReader(chunk, column, texts[index]));
+  for (let row = 0; row < clicks.length; row++) {
+    const answer: TotalsRow = {};
+    for (let column = 0; column < columns.length; column++)
+      answer[columns[column].name] = readers[column](row);
+    answer.clicks = clicks[row];
+    page.push(answer);
   }
+}
+
+function textReader(
+  chunk: DuckDBDataChunk,
+  { isTime, index, keyIndex }: AnswerColumn,
+  texts: Remembered,
+): (row: number) => string {
+  if (keyIndex === undefined) return textColumn(chunk, index);
+  const keys = numberColumn(chunk, keyIndex);
+  if (isTime) return (row) => texts.textOf(keys[row], () => timeText(keys[row]));
+  const text = textColumn(chunk, index);
+  return (row) => texts.textOf(keys[row], () => text(row));
+}
+
+/** `2026-02-22T10:00:00Z` */
+function timeText(minute: number): string {
+  return `${new Date(minute * BUCKET_MS).toISOString().slice(0, 19)}Z`;
 }
 
 async function readLedger(

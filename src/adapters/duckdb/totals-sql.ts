@@ -13,8 +13,17 @@ const AD_COLUMNS: ReadonlySet<GroupColumn> = new Set(['ad_id', 'campaign_id']);
 export interface TotalsStatement {
   sql: string;
   parameters: Parameter[];
-  /** Names of the answer's columns; `clicks` is the last. */
-  columns: string[];
+  /** What was asked for, in order. Times come as DOUBLE in minutes since 1970, others as VARCHAR. */
+  columns: readonly AnswerColumn[];
+}
+
+export interface AnswerColumn {
+  name: GroupColumn;
+  isTime: boolean;
+  /** Index in the answer. Behind the asked ones stand `clicks` and the keys, all DOUBLE. */
+  index: number;
+  /** Index of the column that holds a number which stands for this text; undefined if the answer has none. */
+  keyIndex: number | undefined;
 }
 
 /** The statement that answers `query`. */
@@ -39,22 +48,32 @@ export function totalsStatement(query: TotalsQuery): TotalsStatement {
     : `SELECT ${[...keys, 'sum(clicks)::BIGINT AS clicks'].join(', ')} ${where} GROUP BY ALL`;
   const named = `(${summed})${byAd ? ' JOIN ads USING (ad)' : ''}${byPlace ? ' JOIN places USING (place)' : ''}`;
   const grouped = isCell
-    ? `SELECT ${asked.join(', ')}, clicks::DOUBLE AS clicks FROM ${named}`
+    ? `SELECT ${asked.join(', ')}, clicks::DOUBLE AS clicks, ad, place FROM ${named}`
     : `SELECT ${asked.join(', ')}, sum(clicks)::DOUBLE AS clicks FROM ${named} GROUP BY ALL`;
-  const shown = asked.map((column) => (column in MINUTES ? `${timeText(column)} AS ${column}` : column));
   const order = (query.top ? ['clicks DESC', ...asked] : asked).map((column) => `answer.${column}`);
   const limit = query.limit === undefined ? '' : ` LIMIT ${Math.max(0, Math.floor(query.limit))}`;
-  const sql = `SELECT ${shown.join(', ')}, clicks FROM (${grouped}) AS answer ORDER BY ${order.join(', ')}${limit}`;
-  return { sql, parameters, columns: [...asked, 'clicks'] };
+  const shown = asked.map((column) => (column in MINUTES ? `${column}::DOUBLE` : column));
+  const numbers = isCell ? ', ad::DOUBLE, place::DOUBLE' : '';
+  const sql = `SELECT ${shown.join(', ')}, clicks${numbers} FROM (${grouped}) AS answer
+    ORDER BY ${order.join(', ')}${limit}`;
+  return {
+    sql,
+    parameters,
+    columns: asked.map((name, index) => answerColumn(name, index, isCell ? asked.length : undefined)),
+  };
+}
+
+/** `clicksIndex` where numbers of ads and places stand behind the clicks. */
+function answerColumn(name: GroupColumn, index: number, clicksIndex: number | undefined): AnswerColumn {
+  const isTime = name in MINUTES;
+  if (isTime) return { name, isTime, index, keyIndex: index };
+  if (clicksIndex === undefined) return { name, isTime, index, keyIndex: undefined };
+  return { name, isTime, index, keyIndex: clicksIndex + (AD_COLUMNS.has(name) ? 1 : 2) };
 }
 
 function periodOf(column: GroupColumn): string {
   const minutes = MINUTES[column];
   return minutes === 1 ? 'minute' : `(minute // ${minutes}) * ${minutes}`;
-}
-
-function timeText(column: string): string {
-  return `strftime(make_timestamp(answer.${column}::BIGINT * 60000000), '%Y-%m-%dT%H:%M:%SZ')`;
 }
 
 /** Conditions on the table `cells`; a minute lies in a period if its start does. */
