@@ -80,6 +80,7 @@ export const redriveCommand = command({
       const partitions = await partitionsOf(dataDir, output);
       const decoded = checkRecords(records, state.method ?? DEFAULT_METHOD, partitions);
       if (output === undefined) {
+        refuseAhead(records, decoded, state);
         warnOfLate(decoded, state, terminal);
         await appendToLog(dataDir, records, decoded, partitions);
       } else await writeOut(output, records, terminal);
@@ -225,6 +226,26 @@ function checkRecords(records: readonly Sent[], method: Method, partitions: numb
     }
   });
   return decoded;
+}
+
+/** A click far ahead of all that was counted would move its partition's watermark, and those to come be too late. */
+function refuseAhead(
+  records: readonly Sent[],
+  decoded: DecodedBatch,
+  { positions, method = DEFAULT_METHOD }: StoredState,
+): void {
+  const newestMs = Math.max(...positions.map(({ maxEventTimeMs }) => maxEventTimeMs));
+  if (newestMs === -Infinity) return;
+  records.forEach(({ name }, index) => {
+    const aheadMs = decoded.eventTimeMs[index] - newestMs;
+    if (aheadMs <= method.clockSkewMs) return;
+    throw new UserError(
+      `${name} is ${Math.round(aheadMs / 1000)} s ahead of the newest click that was counted; nothing was sent`,
+      {
+        hint: 'Sent now, it would make clicks before it too late: wait until `click-agg run` has come so far.',
+      },
+    );
+  });
 }
 
 /** A click that is older than the watermark allows is not billed by sending it again. */

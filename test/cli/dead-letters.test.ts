@@ -238,6 +238,32 @@ describe('dead letters', () => {
     });
   });
 
+  test('ahead of all that was counted are refused, and too late ones are warned of', async () => {
+    await makeLog();
+    const position = (maxEventTimeMs: number) => ({
+      partition: 0,
+      position: 1,
+      maxEventTimeMs,
+      rewindOffset: 0,
+      rewindMaxEventTimeMs: -Infinity,
+    });
+    const count = async (maxEventTimeMs: number) => {
+      const store = await openStore(file('store.duckdb'));
+      const positions = [position(maxEventTimeMs), { ...position(maxEventTimeMs), partition: 1 }];
+      await store.commit(commitOf({ positions }));
+      await store.close();
+    };
+    await count(START_MS - 3_600_000);
+    const { code, stderr } = await letters('redrive', '--at', '2:4');
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('record 2:4 is 3600 s ahead of the newest click'),
+    ]);
+    await count(START_MS + 3_600_000);
+    const late = await letters('redrive', '--at', '2:4');
+    expect([late.code, late.stderr]).toEqual([0, expect.stringContaining('1 of 1 will be too late by now')]);
+  });
+
   test('can not be sent into a log that is not there, or from a file that is not', async () => {
     expect(await letters('redrive', '--at', '2:4')).toMatchObject({
       code: 1,
