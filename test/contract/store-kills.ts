@@ -37,7 +37,8 @@ export async function killWriters(options: KillOptions): Promise<void> {
   const random = randomBy(options.seed);
   let known = 0;
   for (let kill = 0; kill < options.kills; kill++) {
-    const sent = await writeUntilKilled(options, known, random() * 250);
+    const moment = { afterCommits: Math.floor(random() * 8), afterMs: random() * 50 };
+    const sent = await writeUntilKilled(options, known, moment);
     const found = await committedIn(options);
     expect(found, 'commits that were told to be made are there').toBeGreaterThanOrEqual(sent.told);
     expect(found).toBeLessThanOrEqual(sent.begun);
@@ -46,11 +47,11 @@ export async function killWriters(options: KillOptions): Promise<void> {
   expect(known, 'commits that were made between the kills').toBeGreaterThan(options.kills);
 }
 
-/** Starts a writer, keeps it busy and kills it `afterMs` later. Steps begun, and steps it told to be done. */
+/** Starts a writer, keeps it busy and kills it at that moment. Gives steps begun, and steps it told to be done. */
 async function writeUntilKilled(
   { module, exported, path }: KillOptions,
   known: number,
-  afterMs: number,
+  { afterCommits, afterMs }: { afterCommits: number; afterMs: number },
 ): Promise<{ begun: number; told: number }> {
   const args = ['--input-type=module', '-e', WRITER, module, exported, path];
   const stdio: ['ignore', 'inherit', 'inherit', 'ipc'] = ['ignore', 'inherit', 'inherit', 'ipc'];
@@ -62,11 +63,15 @@ async function writeUntilKilled(
   const send = (): void => {
     if (writer.connected) writer.send(commitOfLife(begun++), () => undefined);
   };
-  writer.on('message', () => {
-    told++;
-    send();
+  await new Promise<void>((enough) => {
+    writer.on('message', () => {
+      told++;
+      send();
+      if (told >= known + afterCommits) enough();
+    });
+    for (let i = 0; i < QUEUED; i++) send();
+    if (afterCommits === 0) enough();
   });
-  for (let i = 0; i < QUEUED; i++) send();
   await sleep(afterMs);
   writer.kill('SIGKILL');
   await ended;
