@@ -27,14 +27,17 @@ describe('the DuckDB file', () => {
   });
 
   test('a writer that is killed at any moment leaves whole commits', async () => {
-    await killWriters({
-      module: DIST_STORE,
-      exported: 'openStore',
-      path,
-      kills: 12,
-      seed: 3,
-      open: openStore,
-    });
+    await killWriters(
+      {
+        module: DIST_STORE,
+        exported: 'openStore',
+        path,
+        kills: 12,
+        seed: 3,
+        open: openStore,
+      },
+      120_000,
+    );
   });
 
   test('is read by several readers, and not while a writer has it', async () => {
