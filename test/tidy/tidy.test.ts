@@ -1,7 +1,7 @@
 // The code's own rules, tested on the code: rooms that don't reach into each other, a core without a clock,
 // packages that are declared where they are used, files and functions that a person can read in one go.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { importsOf, nodesOf, placeOf, ROOT, type SourceText, sourcesIn } from './sources.js';
@@ -240,6 +240,19 @@ test('nothing is left over or switched off', () => {
     }),
   );
   expect([...left, ...typed]).toEqual([]);
+});
+
+test('links in the documentation lead somewhere', () => {
+  const folders = ['.', 'docs', 'fixtures'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).map((name) => join(folder, name)),
+  );
+  const pages = folders.filter((path) => path.endsWith('.md'));
+  const dead = pages.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#\s]+)[^)]*\)/g)]
+      .filter(([, target]) => !existsSync(join(ROOT, dirname(page), target!)))
+      .map(([, target]) => `${page}: ${target}`),
+  );
+  expect(dead).toEqual([]);
 });
 
 test('the executable is three lines', () => {
