@@ -35,6 +35,12 @@ export const runCommand = command({
       valueOptional: true,
       about: 'keep every raw record as Parquet, too; in lake/ of the data directory unless told',
     }),
+    commitEvery: duration({
+      flag: 'commit-every',
+      default: '1s',
+      minMs: 10,
+      about: 'write what changed to the store so often: fresher totals against fewer transactions',
+    }),
     idleAfter: duration({
       flag: 'idle-after',
       default: '10s',
@@ -95,6 +101,7 @@ export const runCommand = command({
       const status = await count({
         ...{ store, input, method, untilEnd, lake, terminal, signal },
         idleAfter: options.idleAfter,
+        commitEvery: options.commitEvery,
         dataDir: path,
       });
       if (history.kind === 'files' && !signal.aborted) {
@@ -118,6 +125,7 @@ interface Counting {
   untilEnd: boolean;
   lake: LakeThread | undefined;
   idleAfter: number;
+  commitEvery: number;
   dataDir: string;
   terminal: Parameters<typeof runReporter>[0];
   signal: AbortSignal;
@@ -138,6 +146,7 @@ async function count(counting: Counting): Promise<LiveStatus> {
     method,
     untilEnd,
     idleAfterMs: counting.idleAfter,
+    commitEveryMs: counting.commitEvery,
     signal: AbortSignal.any([signal, lakeFailed.signal]),
     onStatus: (status) => reporter.status(status),
     warn: (line) => terminal.warn(line),

@@ -8,8 +8,7 @@ import type { LedgerCounts, LiveStatus, Positions, Store, StoredState } from '..
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 
-/** A commit is due after so long, or when so much awaits it. */
-const COMMIT_INTERVAL_MS = 1000;
+/** A commit is due after `commitEveryMs`, or when so much awaits it. */
 const PENDING_CELLS_MAX = 300_000;
 const PENDING_LETTER_BYTES_MAX = 32 * 1024 * 1024;
 /** While a commit is under way the loop goes on until twice as much awaits the next one. */
@@ -21,6 +20,7 @@ export interface RunLoopOptions {
   store: Store;
   method: Method;
   untilEnd: boolean;
+  commitEveryMs: number;
   /** A partition without records for so long gets its open minutes written as provisional, ms. */
   idleAfterMs: number;
   signal: AbortSignal;
@@ -143,7 +143,7 @@ class Loop implements RunLoop {
       pendingCells / PENDING_CELLS_MAX,
       pendingDeadLetterBytes / PENDING_LETTER_BYTES_MAX,
     );
-    const due = fullness >= 1 || Date.now() - this.lastCommitAtMs >= COMMIT_INTERVAL_MS;
+    const due = fullness >= 1 || Date.now() - this.lastCommitAtMs >= this.options.commitEveryMs;
     if (!due || (this.committing && fullness < OVERDUE)) return;
     while (this.committing) await this.committing;
     this.startCommit(false);
