@@ -2,15 +2,7 @@
 // kept there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds some hundred
 // records: their numbers as lists, copied as they lie in memory, their values and keys as texts that DuckDB
 // splits again. Runs on a connection of its own, so that chunks overlap.
-import {
-  BLOB,
-  DOUBLE,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  type DuckDBPreparedStatement,
-  INTEGER,
-  LIST,
-} from '@duckdb/node-api';
+import { BLOB, DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER, LIST } from '@duckdb/node-api';
 import bindings from '@duckdb/node-bindings';
 import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
@@ -39,55 +31,39 @@ const doubtfulLines = (table: string): string =>
   `SELECT partition, "offset", append_time, kind, value_bytes, try(decode("value")) AS value,
     "value" AS raw, coalesce("key", ''::BLOB) AS key_bytes FROM ${table} WHERE doubtful`;
 
-const TABLES = [
-  `CREATE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER[], "offset" DOUBLE[],
-    append_time DOUBLE[], kind INTEGER[], value_bytes INTEGER[])`,
-  `CREATE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE, kind INTEGER,
-    value_bytes INTEGER, "value" BLOB, "key" BLOB)`,
-];
+/** Made anew for each chunk: rows deleted from a table in memory would stay there. */
+const TEXTS_TABLE = `CREATE OR REPLACE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER[],
+  "offset" DOUBLE[], append_time DOUBLE[], kind INTEGER[], value_bytes INTEGER[])`;
+const ODD_TABLE = `CREATE OR REPLACE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE,
+  kind INTEGER, value_bytes INTEGER, "value" BLOB, "key" BLOB)`;
 const TEXTS_TYPES = [BLOB, BLOB, LIST(INTEGER), LIST(DOUBLE), LIST(DOUBLE), LIST(INTEGER), LIST(INTEGER)];
 
 /** Decodes chunks into one table, on one connection, one at a time. */
 export class ChunkDecoder {
   readonly connection: DuckDBConnection;
   readonly #table: string;
-  #shape: ClickShape | undefined;
-  /** For `#shape`. Planning the statement takes as long as decoding some thousand records. */
-  #decodeTexts: DuckDBPreparedStatement | undefined;
+  #shape: ClickShape = USUAL_SHAPE;
 
-  private constructor(connection: DuckDBConnection, table: string) {
+  /** `createGathered` must make the table before the first chunk comes. */
+  constructor(connection: DuckDBConnection, table: string) {
     this.connection = connection;
     this.#table = table;
-  }
-
-  /** `createGathered` must have made the table. */
-  static async open(connection: DuckDBConnection, table: string): Promise<ChunkDecoder> {
-    for (const statement of TABLES) await connection.run(statement);
-    return new ChunkDecoder(connection, table);
   }
 
   /** Decodes a sealed chunk, as far as that is quick. The chunk may be used again when it returns. */
   async decode(chunk: Chunk): Promise<void> {
     const { connection } = this;
     if (chunk.count === 0) return;
+    this.#shape = shapeOf(chunk.sample()) ?? this.#shape;
+    await connection.run(TEXTS_TABLE);
     await appendTexts(connection, chunk);
-    await (await this.#statementFor(chunk)).run();
-    await connection.run('TRUNCATE texts');
+    await connection.run(`INSERT INTO ${this.#table} ${quickSql(LINES, this.#shape)}`);
+    await connection.run('DROP TABLE texts');
     if (chunk.odd.length === 0) return;
+    await connection.run(ODD_TABLE);
     await appendOdd(connection, chunk);
     await connection.run(`INSERT INTO ${this.#table} BY NAME ${ODD_RECORDS}`);
-    await connection.run('TRUNCATE odd');
-  }
-
-  async #statementFor(chunk: Chunk): Promise<DuckDBPreparedStatement> {
-    const shape = shapeOf(chunk.sample()) ?? this.#shape ?? USUAL_SHAPE;
-    const sql = quickSql(LINES, shape);
-    if (!this.#decodeTexts || sql !== quickSql(LINES, this.#shape!)) {
-      this.#decodeTexts?.destroySync();
-      this.#decodeTexts = await this.connection.prepare(`INSERT INTO ${this.#table} ${sql}`);
-    }
-    this.#shape = shape;
-    return this.#decodeTexts;
+    await connection.run('DROP TABLE odd');
   }
 }
 

@@ -1,7 +1,6 @@
 // The lake's own DuckDB: in memory, bounded, spilling into the lake's staging folder. It keeps nothing: what
 // is worth keeping is in the files and the manifest.
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { codeOf, ioError } from '../adapters/embedded/layout.js';
@@ -15,13 +14,14 @@ export interface LakeDatabase {
 }
 
 export const MEMORY_LIMIT_BYTES = 1_000_000_000;
-const THREADS_MAX = 4;
 
 export async function openLakeDatabase(lakeDir: string, memoryLimitBytes: number): Promise<LakeDatabase> {
   const spillDir = join(stagingDir(lakeDir), 'spill');
   await mkdir(spillDir, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(Math.min(availableParallelism(), THREADS_MAX)),
+    // Each connection's own thread does its work: several statements run side by side, and DuckDB's workers,
+    // which wait for each other in busy loops, would only be in the way.
+    threads: '1',
     memory_limit: `${Math.ceil(memoryLimitBytes / 1_000_000)}MB`,
     temp_directory: spillDir,
     // Rows stay in memory for seconds only: packing them costs more time than it is worth.

@@ -50,7 +50,7 @@ export class Gathering {
     const database = await openLakeDatabase(options.lakeDir, options.memoryLimitBytes);
     const decoders: Decoder[] = [];
     for (let i = 0; i <= DECODERS; i++) {
-      const chunks = await ChunkDecoder.open(await database.connect(), TABLE);
+      const chunks = new ChunkDecoder(await database.connect(), TABLE);
       decoders.push({ chunks, chunk: new Chunk(), busy: undefined });
     }
     await createGathered(decoders[0]!.chunks.connection, TABLE);

@@ -10,8 +10,8 @@ import { AdIdFinder } from './ad-id-finder.js';
 export const KIND = { keyless: 0, keyed: 1, bare: 2, apart: 3 } as const;
 
 /** A chunk is full at either; DuckDB then decodes it while the next one is filled. */
-export const CHUNK_RECORDS = 65_536;
-const CHUNK_BYTES = 20 * 1024 * 1024;
+export const CHUNK_RECORDS = 131_072;
+const CHUNK_BYTES = 40 * 1024 * 1024;
 /** Records joined into one text. */
 export const TEXT_RECORDS = 512;
 const NEWLINE = 10;

@@ -49,7 +49,7 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
   const connection = await instance.connect();
   try {
     await createGathered(connection, 'gathered');
-    const decoder = await ChunkDecoder.open(connection, 'gathered');
+    const decoder = new ChunkDecoder(connection, 'gathered');
     const intake = new Intake(PARTITIONS);
     const chunk = new Chunk();
     const send = async (): Promise<void> => {
