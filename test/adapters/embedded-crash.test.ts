@@ -1,18 +1,20 @@
 // The embedded log under real processes: killed at any moment, and followed while another process writes.
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { logSource } from '../../src/adapters/embedded/log-source.js';
 import { openLogWriter } from '../../src/adapters/embedded/log-writer.js';
 import { byPartition, readAll } from '../contract/source-contract.js';
 import { temporaryDirectory } from './embedded-logs.js';
-import { startWriter, translateWriter } from './embedded-process.js';
 import { valueAt, WRITER_PARTITIONS } from './embedded-writer.js';
+import { startWriter, translate, WRITER_SCRIPT } from './translated.js';
 
 let code: Awaited<ReturnType<typeof temporaryDirectory>>;
 let script: string;
 beforeAll(async () => {
   code = await temporaryDirectory();
-  script = await translateWriter(code.path);
+  await translate(code.path);
+  script = join(code.path, WRITER_SCRIPT);
 });
 afterAll(() => code.remove());
 

@@ -63,7 +63,7 @@ export class Envelope {
   read(bytes: Buffer, start: number, end: number): string | undefined {
     this.#begin(bytes, start, end);
     try {
-      this.#fields();
+      if (this.#fields()) throw new NotAnEnvelope('"payload" is not a sound JSON string');
       this.#whitespace();
       if (this.#at < this.#end) throw new NotAnEnvelope('it goes on behind the object');
       this.#requireFields();

@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../../errors.js';
 import { readError } from './raw-input.js';
-import { PackingError, unzstd } from './zstd.js';
+import { unzstd } from './zstd.js';
+import { PackingError } from './zstd-entropy.js';
 
 export type Packing = 'none' | 'gzip' | 'zstd';
 const CHUNK_BYTES = 1_048_576;

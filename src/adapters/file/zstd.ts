@@ -1,19 +1,24 @@
-// Unpacks zstd: frames, one or many, and skippable ones between. fzstd unpacks a frame; here frames are told
-// apart, so that each one's checksum is verified and any number of small ones takes no more room than one.
-import { Decompress } from 'fzstd';
+// Unpacks zstd (RFC 8878) as a stream: frames, one or many, and skippable ones between. It is our own since the
+// JavaScript decoders on npm hang on some damaged files, pass over others without a word, and slow down with the
+// window, and Node has one only from 22.15 on. Whatever is wrong with the bytes, it ends, with a PackingError.
+
 import { Xxh64 } from './xxh64.js';
+import { BLOCK_BYTES_MAX, BlockDecoder, type History } from './zstd-block.js';
+import { mustBe, PackingError } from './zstd-entropy.js';
 
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
-/** fzstd gets at most so many bytes of a frame at once, which bounds what it gives back. */
-const PUSH_BYTES_MAX = 262_144;
 const HEADER_BYTES_MAX = 18;
+/** As much as zstd itself allows without being asked. */
 const WINDOW_BYTES_MAX = 128 * 1_048_576;
+/** Room behind the window, so that it isn't moved with every block. */
+const ROOM_BYTES = 4 * 1_048_576;
+/** So many packed bytes at once, which bounds how much comes out of them. */
+const PUSH_BYTES_MAX = 65_536;
+/** The block decoder may look beyond the block. */
+const PAD_BYTES = 8;
 
-/** Packed bytes aren't sound; the message says in what way. */
-export class PackingError extends Error {}
-
-/** Unpacked chunks of the packed ones. Throws PackingError. */
+/** Unpacked chunks of the packed ones. Throws a PackingError if they aren't sound or end too early. */
 export async function* unzstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const frames = new ZstdFrames();
   for await (const chunk of packed) {
@@ -31,12 +36,27 @@ class ZstdFrames {
   #part: Part = 'header';
   /** A header that isn't whole yet. */
   #partial = Buffer.alloc(0);
+  /** The block, as far as it has come. */
+  readonly #block = new Uint8Array(BLOCK_BYTES_MAX + PAD_BYTES);
+  #blockBytes = 0;
+  #blockType = 0;
+  /** What a block of one repeated byte unpacks to. */
+  #repeats = 0;
+  #isLastBlock = false;
   /** Bytes of the block or skippable frame that are still to come. */
   #left = 0;
-  #isLastBlock = false;
   #hasChecksum = false;
-  #decompress = new Decompress();
+  #contentBytes = -1;
+  #frameBytes = 0;
   #hash = new Xxh64();
+  readonly #decoder = new BlockDecoder();
+  readonly #history: History = {
+    bytes: new Uint8Array(0),
+    start: 0,
+    end: 0,
+    windowBytes: 0,
+    blockBytesMax: 0,
+  };
   #unpacked: Uint8Array[] = [];
 
   push(chunk: Uint8Array): Uint8Array {
@@ -51,14 +71,17 @@ class ZstdFrames {
   }
 
   end(): void {
-    if (this.#part !== 'header' || this.#partial.length > 0) throw new PackingError('it ends within a frame');
+    mustBe(this.#part === 'header' && this.#partial.length === 0, 'it ends within a frame');
   }
 
-  /** Passes bytes of a block on, or over those of a skippable frame. */
+  /** Takes bytes of a block, or passes over those of a skippable frame. */
   #pass(bytes: Uint8Array): Uint8Array {
     const taken = Math.min(this.#left, bytes.length);
     this.#left -= taken;
-    if (this.#part === 'block') this.#feed(bytes.subarray(0, taken));
+    if (this.#part === 'block') {
+      this.#block.set(bytes.subarray(0, taken), this.#blockBytes);
+      this.#blockBytes += taken;
+    }
     if (this.#left === 0) this.#partEnd();
     return bytes.subarray(taken);
   }
@@ -84,27 +107,19 @@ class ZstdFrames {
     if (bytes.length < 4) return undefined;
     const magic = bytes.readUInt32LE(0);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) return 8;
-    if (magic !== FRAME_MAGIC) throw new PackingError('what follows is not a zstd frame');
+    mustBe(magic === FRAME_MAGIC, 'what follows is not a zstd frame');
     if (bytes.length < 5) return undefined;
-    const descriptor = bytes[4];
-    const isSingleSegment = (descriptor & 0x20) !== 0;
-    const contentSizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6];
-    return 5 + (isSingleSegment ? 0 : 1) + [0, 1, 2, 4][descriptor & 3] + contentSizeBytes;
+    const isSingleSegment = (bytes[4] & 0x20) !== 0;
+    const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][bytes[4] >> 6];
+    return 5 + (isSingleSegment ? 0 : 1) + [0, 1, 2, 4][bytes[4] & 3] + sizeBytes;
   }
 
   #take(header: Buffer): void {
     if (this.#part === 'checksum') {
-      this.#feed(header);
-      this.#endFrame();
-      if (header.readUInt32LE(0) !== this.#hash.digestLow()) throw new PackingError('a checksum is wrong');
+      mustBe(header.readUInt32LE(0) === this.#hash.digestLow(), 'a checksum is wrong');
+      this.#part = 'header';
     } else if (this.#part === 'block header') {
-      const bits = header.readUIntLE(0, 3);
-      const isRepeat = ((bits >> 1) & 3) === 1; // one byte stands for many
-      this.#isLastBlock = (bits & 1) !== 0;
-      this.#left = isRepeat ? 1 : bits >> 3;
-      this.#part = 'block';
-      this.#feed(header);
-      if (this.#left === 0) this.#partEnd();
+      this.#beginBlock(header.readUIntLE(0, 3));
     } else if (header.readUInt32LE(0) === FRAME_MAGIC) {
       this.#beginFrame(header);
     } else {
@@ -114,52 +129,91 @@ class ZstdFrames {
   }
 
   #beginFrame(header: Buffer): void {
-    if (windowBytesOf(header) > WINDOW_BYTES_MAX) {
+    const descriptor = header[4];
+    mustBe((descriptor & 8) === 0, 'a reserved bit is set');
+    mustBe((descriptor & 3) === 0, 'it needs a dictionary; unpack it with: zstd -d -D DICTIONARY');
+    const { windowBytes, contentBytes } = sizesOf(header);
+    if (windowBytes > WINDOW_BYTES_MAX) {
       throw new PackingError('it needs more than 128 MiB of memory; unpack it with: zstd -d --long=31');
     }
-    this.#hasChecksum = (header[4] & 4) !== 0;
+    this.#hasChecksum = (descriptor & 4) !== 0;
     this.#hash = new Xxh64();
-    this.#decompress = new Decompress((unpacked) => {
-      if (unpacked.length > 0) this.#unpacked.push(unpacked.slice());
-    });
-    this.#feed(header);
+    this.#contentBytes = contentBytes;
+    this.#frameBytes = 0;
+    this.#decoder.clear();
+    const history = this.#history;
+    if (history.bytes.length < windowBytes + ROOM_BYTES)
+      history.bytes = new Uint8Array(windowBytes + ROOM_BYTES);
+    history.start = 0;
+    history.end = 0;
+    history.windowBytes = windowBytes;
+    history.blockBytesMax = Math.min(windowBytes, BLOCK_BYTES_MAX);
     this.#part = 'block header';
   }
 
+  #beginBlock(header: number): void {
+    this.#isLastBlock = (header & 1) !== 0;
+    this.#blockType = (header >> 1) & 3;
+    const size = header >> 3;
+    mustBe(this.#blockType < 3, 'a block of an unknown type');
+    mustBe(size <= this.#history.blockBytesMax, 'a block is too long');
+    this.#repeats = size;
+    this.#left = this.#blockType === 1 ? 1 : size;
+    this.#blockBytes = 0;
+    this.#part = 'block';
+    if (this.#left === 0) this.#partEnd();
+  }
+
   #partEnd(): void {
-    if (this.#part === 'skippable') this.#part = 'header';
-    else if (!this.#isLastBlock) this.#part = 'block header';
-    else if (this.#hasChecksum) this.#part = 'checksum';
-    else this.#endFrame();
+    if (this.#part === 'skippable') {
+      this.#part = 'header';
+      return;
+    }
+    this.#unpackBlock();
+    if (!this.#isLastBlock) {
+      this.#part = 'block header';
+      return;
+    }
+    mustBe(
+      this.#contentBytes < 0 || this.#contentBytes === this.#frameBytes,
+      'a frame has not its stated length',
+    );
+    this.#part = this.#hasChecksum ? 'checksum' : 'header';
   }
 
-  #endFrame(): void {
-    this.#feed(new Uint8Array(0), true);
-    this.#part = 'header';
-  }
-
-  #feed(bytes: Uint8Array, isEnd = false): void {
-    const before = this.#unpacked.length;
-    try {
-      this.#decompress.push(bytes, isEnd);
-    } catch (error) {
-      throw new PackingError(error instanceof Error ? error.message : String(error), { cause: error });
+  #unpackBlock(): void {
+    const history = this.#history;
+    if (history.end + BLOCK_BYTES_MAX > history.bytes.length) {
+      const kept = Math.min(history.windowBytes, history.end);
+      history.bytes.copyWithin(0, history.end - kept, history.end);
+      history.end = kept;
     }
-    if (this.#hasChecksum) {
-      for (let i = before; i < this.#unpacked.length; i++) this.#hash.update(this.#unpacked[i]);
+    const start = history.end;
+    if (this.#blockType === 2) {
+      this.#block.fill(0, this.#blockBytes, this.#blockBytes + PAD_BYTES);
+      this.#decoder.decode(this.#block, this.#blockBytes, history);
+    } else {
+      if (this.#blockType === 1) history.bytes.fill(this.#block[0], start, start + this.#repeats);
+      else history.bytes.set(this.#block.subarray(0, this.#blockBytes), start);
+      history.end = start + this.#repeats;
     }
+    const unpacked = history.bytes.slice(start, history.end);
+    if (this.#hasChecksum) this.#hash.update(unpacked);
+    this.#frameBytes += unpacked.length;
+    if (unpacked.length > 0) this.#unpacked.push(unpacked);
   }
 }
 
-/** How much of what was unpacked must be held to unpack more. */
-function windowBytesOf(header: Buffer): number {
+/** How far back a frame's repeats may reach, and its length, or -1 if that isn't told. */
+function sizesOf(header: Buffer): { windowBytes: number; contentBytes: number } {
   const descriptor = header[4];
-  if ((descriptor & 0x20) === 0) {
-    const base = 2 ** (10 + (header[5] >> 3));
-    return base + (base / 8) * (header[5] & 7);
-  }
-  const sizeBytes = [1, 2, 4, 8][descriptor >> 6];
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6];
   const sizeAt = header.length - sizeBytes;
-  if (sizeBytes === 8) return Number(header.readBigUInt64LE(sizeAt));
-  return header.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+  let contentBytes = -1;
+  if (sizeBytes === 8) contentBytes = Number(header.readBigUInt64LE(sizeAt));
+  else if (sizeBytes > 0) contentBytes = header.readUIntLE(sizeAt, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
+  if (isSingleSegment) return { windowBytes: contentBytes, contentBytes };
+  const base = 2 ** (10 + (header[5] >> 3));
+  return { windowBytes: base + (base / 8) * (header[5] & 7), contentBytes };
 }

@@ -1,5 +1,5 @@
-// Runs the embedded log's writer in a process of its own, as users do, so that it can be killed. The sources are
-// translated into a temporary folder first: the test needs no build, and never runs an old one.
+// Runs adapters in processes of their own, as users do, so that they can be killed, measured and piped into. The
+// sources are translated into a temporary folder first: the tests need no build, and never run an old one.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -8,10 +8,13 @@ import ts from 'typescript';
 
 const ROOT = resolve(import.meta.dirname ?? '.', '../..');
 
-/** Translates what the writer process needs into `directory` and returns the script to start. */
-export async function translateWriter(directory: string): Promise<string> {
+/** Script, below the translated folder, of the process that writes to a log. */
+export const WRITER_SCRIPT = 'test/adapters/embedded-writer.js';
+
+/** Translates the adapters and what they need into `directory`, in the same layout. */
+export async function translate(directory: string): Promise<void> {
   const sources = ['src/errors.ts', 'test/adapters/embedded-writer.ts', 'test/adapters/embedded-logs.ts'];
-  for (const room of ['src/core', 'src/adapters/embedded']) {
+  for (const room of ['src/core', 'src/adapters/embedded', 'src/adapters/file']) {
     for (const name of await readdir(join(ROOT, room))) {
       if (name.endsWith('.ts')) sources.push(join(room, name));
     }
@@ -26,7 +29,6 @@ export async function translateWriter(directory: string): Promise<string> {
   }
   await writeFile(join(directory, 'package.json'), '{"type":"module"}');
   await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
-  return join(directory, 'test/adapters/embedded-writer.js');
 }
 
 export interface WriterProcess {
