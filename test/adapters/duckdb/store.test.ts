@@ -27,17 +27,14 @@ describe('the DuckDB file', () => {
   });
 
   test('a writer that is killed at any moment leaves whole commits', async () => {
-    await killWriters(
-      {
-        module: DIST_STORE,
-        exported: 'openStore',
-        path,
-        kills: 12,
-        seed: 3,
-        open: openStore,
-      },
-      120_000,
-    );
+    await killWriters({
+      module: DIST_STORE,
+      exported: 'openStore',
+      path,
+      kills: 12,
+      seed: 3,
+      open: openStore,
+    });
   });
 
   test('is read by several readers, and not while a writer has it', async () => {
