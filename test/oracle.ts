@@ -94,13 +94,16 @@ function judge(records: readonly OracleRecord[], method: Method, admit: readonly
     .map((record) => read(record, method))
     .sort((a, b) => a.record.partition - b.record.partition || a.record.offset - b.record.offset);
 
-  for (const judged of log) {
-    if (judged.click === undefined) judged.verdict = 'invalid';
-    else if (isTooLate(judged, log, method) && !isAdmitted(judged, admit)) judged.verdict = 'too_late';
-  }
-  // A record is a duplicate of an earlier one, so judging in order of offsets knows all it needs.
-  for (const judged of log) {
-    if (judged.verdict === 'billable' && isDuplicate(judged, log)) judged.verdict = 'duplicate';
+  for (const partition of groupBy(log, ({ record }) => String(record.partition))) {
+    for (const judged of partition) {
+      if (judged.click === undefined) judged.verdict = 'invalid';
+      else if (isTooLate(judged, partition, method) && !isAdmitted(judged, admit))
+        judged.verdict = 'too_late';
+    }
+    // A record is a duplicate of an earlier one, so judging in order of offsets knows all it needs.
+    for (const judged of partition) {
+      if (judged.verdict === 'billable' && isDuplicate(judged, partition)) judged.verdict = 'duplicate';
+    }
   }
   const candidates = log.filter((judged) => judged.verdict === 'billable');
   const doubleClicks = findDoubleClicks(candidates, method);
@@ -126,23 +129,22 @@ function minuteOf(eventTimeMs: number): number {
   return Math.floor(eventTimeMs / 60_000) * 60_000;
 }
 
-/** All records before this one in its partition. */
-function earlier(judged: Judged, log: readonly Judged[]): Judged[] {
-  const { partition, offset } = judged.record;
-  return log.filter((other) => other.record.partition === partition && other.record.offset < offset);
+/** All records of its partition before this one. */
+function earlier(judged: Judged, partition: readonly Judged[]): Judged[] {
+  return partition.filter((other) => other.record.offset < judged.record.offset);
 }
 
-function isTooLate(judged: Judged, log: readonly Judged[], method: Method): boolean {
+function isTooLate(judged: Judged, partition: readonly Judged[], method: Method): boolean {
   let watermarkMs = Number.NEGATIVE_INFINITY;
-  for (const { click } of earlier(judged, log)) {
+  for (const { click } of earlier(judged, partition)) {
     if (click) watermarkMs = Math.max(watermarkMs, click.eventTimeMs - method.watermarkDelayMs);
   }
   const bucketEndMs = minuteOf(judged.click!.eventTimeMs) + 60_000;
   return watermarkMs > bucketEndMs + method.allowedLatenessMs;
 }
 
-function isDuplicate(judged: Judged, log: readonly Judged[]): boolean {
-  return earlier(judged, log).some(
+function isDuplicate(judged: Judged, partition: readonly Judged[]): boolean {
+  return earlier(judged, partition).some(
     (other) =>
       other.verdict !== 'invalid' &&
       other.verdict !== 'too_late' &&
@@ -192,7 +194,9 @@ function groupBy(judged: readonly Judged[], keyOf: (judged: Judged) => string): 
   const groups = new Map<string, Judged[]>();
   for (const one of judged) {
     const key = keyOf(one);
-    groups.set(key, [...(groups.get(key) ?? []), one]);
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
   }
   return [...groups.values()];
 }
