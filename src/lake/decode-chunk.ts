@@ -1,12 +1,12 @@
-// Hands a chunk to DuckDB and lets it decode the records into a table; what is not plainly a click is only
-// kept there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds some hundred
-// records: their numbers as lists, copied as they lie in memory, their values and keys as texts that DuckDB
-// splits again. Runs on a connection of its own, so that chunks overlap.
+// Hands a chunk to DuckDB and lets it decode the records into a table; what is not plainly a click is only kept
+// there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds up to two thousand
+// records of one partition: their numbers as lists, copied as they lie in memory, their values and keys as
+// texts that DuckDB splits again. Runs on a connection of its own, so that chunks overlap.
 import { BLOB, DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER, LIST } from '@duckdb/node-api';
 import bindings from '@duckdb/node-bindings';
 import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
-import { type Chunk, KIND, TEXT_RECORDS } from './intake.js';
+import { type Chunk, KIND, type Lane } from './intake.js';
 import { quickSql } from './quick-sql.js';
 
 const NUMBERS = `partition, "offset"::BIGINT AS "offset",
@@ -15,7 +15,7 @@ const NUMBERS = `partition, "offset"::BIGINT AS "offset",
 
 /** The lists of a row go side by side; that none slipped is seen by each value's length. */
 const LINES = `SELECT ${NUMBERS}, value, encode(key_text) AS key_bytes FROM (
-    SELECT unnest(partition) AS partition, unnest("offset") AS "offset", unnest(append_time) AS append_time,
+    SELECT partition, unnest("offset") AS "offset", unnest(append_time) AS append_time,
       unnest(kind) AS kind, unnest(value_bytes) AS value_bytes,
       unnest(string_split(decode("values"), chr(10))) AS value,
       unnest(string_split(decode("keys"), chr(10))) AS key_text
@@ -32,37 +32,40 @@ const doubtfulLines = (table: string): string =>
     "value" AS raw, coalesce("key", ''::BLOB) AS key_bytes FROM ${table} WHERE doubtful`;
 
 /** Made anew for each chunk: rows deleted from a table in memory would stay there. */
-const TEXTS_TABLE = `CREATE OR REPLACE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER[],
+const TEXTS_TABLE = `CREATE OR REPLACE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER,
   "offset" DOUBLE[], append_time DOUBLE[], kind INTEGER[], value_bytes INTEGER[])`;
 const ODD_TABLE = `CREATE OR REPLACE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE,
   kind INTEGER, value_bytes INTEGER, "value" BLOB, "key" BLOB)`;
-const TEXTS_TYPES = [BLOB, BLOB, LIST(INTEGER), LIST(DOUBLE), LIST(DOUBLE), LIST(INTEGER), LIST(INTEGER)];
+const TEXTS_TYPES = [BLOB, BLOB, INTEGER, LIST(DOUBLE), LIST(DOUBLE), LIST(INTEGER), LIST(INTEGER)];
 
-/** Decodes chunks into one table, on one connection, one at a time. */
+/** Records joined into one text: the rows of one of DuckDB's vectors, which it works on at a time. */
+const TEXT_RECORDS = 2048;
+/** Rows of one data chunk. */
+const CHUNK_ROWS_MAX = 2048;
+
+/** Decodes chunks on one connection, one at a time. */
 export class ChunkDecoder {
   readonly connection: DuckDBConnection;
-  readonly #table: string;
   #shape: ClickShape = USUAL_SHAPE;
 
-  /** `createGathered` must make the table before the first chunk comes. */
-  constructor(connection: DuckDBConnection, table: string) {
+  constructor(connection: DuckDBConnection) {
     this.connection = connection;
-    this.#table = table;
   }
 
-  /** Decodes a sealed chunk, as far as that is quick. The chunk may be used again when it returns. */
-  async decode(chunk: Chunk): Promise<void> {
+  /** Decodes a sealed chunk into `table`, as far as that is quick. The chunk may be used again when it returns. */
+  async decode(chunk: Chunk, table: string): Promise<void> {
     const { connection } = this;
     if (chunk.count === 0) return;
     this.#shape = shapeOf(chunk.sample()) ?? this.#shape;
     await connection.run(TEXTS_TABLE);
     await appendTexts(connection, chunk);
-    await connection.run(`INSERT INTO ${this.#table} ${quickSql(LINES, this.#shape)}`);
+    await connection.run(`INSERT INTO ${table} ${quickSql(LINES, this.#shape)}`);
     await connection.run('DROP TABLE texts');
-    if (chunk.odd.length === 0) return;
+    const lanes = chunk.lanes().filter(({ odd }) => odd.length > 0);
+    if (lanes.length === 0) return;
     await connection.run(ODD_TABLE);
-    await appendOdd(connection, chunk);
-    await connection.run(`INSERT INTO ${this.#table} BY NAME ${ODD_RECORDS}`);
+    await appendOdd(connection, lanes);
+    await connection.run(`INSERT INTO ${table} BY NAME ${ODD_RECORDS}`);
     await connection.run('DROP TABLE odd');
   }
 }
@@ -81,56 +84,84 @@ export async function decodeDoubtful(connection: DuckDBConnection, table: string
   await connection.run(`INSERT INTO ${table} ${decodeSql(doubtfulLines(table))}`);
 }
 
+/** Records `[from, to)` of a lane: a row of `texts`. */
+interface Stretch {
+  lane: Lane;
+  from: number;
+  to: number;
+}
+
 async function appendTexts(connection: DuckDBConnection, chunk: Chunk): Promise<void> {
-  const rows = Math.ceil(chunk.count / TEXT_RECORDS);
-  const data = DuckDBDataChunk.create(TEXTS_TYPES, rows);
-  const vectors = TEXTS_TYPES.map((_, column) => bindings.data_chunk_get_vector(data.chunk, column));
-  for (let row = 0; row < rows; row++) {
-    const from = row * TEXT_RECORDS;
-    const to = Math.min(from + TEXT_RECORDS, chunk.count);
-    bindings.vector_assign_string_element_len(vectors[0], row, chunk.values.slice(from, to));
-    bindings.vector_assign_string_element_len(vectors[1], row, chunk.keys.slice(from, to));
+  const stretches: Stretch[] = [];
+  for (const lane of chunk.lanes()) {
+    for (let from = 0; from < lane.count; from += TEXT_RECORDS) {
+      stretches.push({ lane, from, to: Math.min(from + TEXT_RECORDS, lane.count) });
+    }
   }
-  const numbers = [chunk.partition, chunk.offset, chunk.appendTimeMs, chunk.kind, chunk.valueBytes];
-  for (const [i, items] of numbers.entries()) fillLists(vectors[2 + i], items, chunk.count);
   const appender = await connection.createAppender('texts', 'main', 'temp');
-  appender.appendDataChunk(data);
+  for (let at = 0; at < stretches.length; at += CHUNK_ROWS_MAX) {
+    appender.appendDataChunk(textsOf(stretches.slice(at, at + CHUNK_ROWS_MAX)));
+  }
   appender.closeSync();
 }
 
-/** Two 64-bit words: where a list begins in the child vector, and how many items it has. */
-const LIST_ENTRY_BYTES = 16;
+function textsOf(stretches: readonly Stretch[]): DuckDBDataChunk {
+  const data = DuckDBDataChunk.create(TEXTS_TYPES, stretches.length);
+  const [values, keys, partition, offset, appendTime, kind, valueBytes] = TEXTS_TYPES.map((_, column) =>
+    bindings.data_chunk_get_vector(data.chunk, column),
+  ) as [Vector, Vector, Vector, Vector, Vector, Vector, Vector];
+  for (const [row, { lane, from, to }] of stretches.entries()) {
+    bindings.vector_assign_string_element_len(values, row, lane.values.slice(from, to));
+    bindings.vector_assign_string_element_len(keys, row, lane.keys.slice(from, to));
+  }
+  const partitions = Int32Array.from(stretches, ({ lane }) => lane.partition);
+  bindings.copy_data_to_vector(partition, 0, partitions.buffer, 0, partitions.byteLength);
+  fillLists(offset, stretches, (lane) => lane.offset);
+  fillLists(appendTime, stretches, (lane) => lane.appendTimeMs);
+  fillLists(kind, stretches, (lane) => lane.kind);
+  fillLists(valueBytes, stretches, (lane) => lane.valueBytes);
+  return data;
+}
 
-/** Makes rows of a LIST vector of `items[0, count)`, TEXT_RECORDS to a row. */
+type Vector = ReturnType<typeof bindings.data_chunk_get_vector>;
+/** Of a list: where it begins in the child vector, and how many items it has. */
+const LIST_ENTRY_WORDS = 2;
+
+/** Makes the rows of a LIST vector of the lanes' numbers, without looking at a single one. */
 function fillLists(
-  vector: ReturnType<typeof bindings.data_chunk_get_vector>,
-  items: Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>,
-  count: number,
+  vector: Vector,
+  stretches: readonly Stretch[],
+  itemsOf: (lane: Lane) => Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>,
 ): void {
+  const count = stretches.reduce((sum, { from, to }) => sum + to - from, 0);
   bindings.list_vector_reserve(vector, count);
   bindings.list_vector_set_size(vector, count);
   const child = bindings.list_vector_get_child(vector);
-  bindings.copy_data_to_vector(child, 0, items.buffer, items.byteOffset, count * items.BYTES_PER_ELEMENT);
-  const rows = Math.ceil(count / TEXT_RECORDS);
-  const entries = new BigUint64Array(2 * rows);
-  for (let row = 0; row < rows; row++) {
-    entries[2 * row] = BigInt(row * TEXT_RECORDS);
-    entries[2 * row + 1] = BigInt(Math.min(TEXT_RECORDS, count - row * TEXT_RECORDS));
+  const entries = new BigUint64Array(LIST_ENTRY_WORDS * stretches.length);
+  let at = 0;
+  for (const [row, { lane, from, to }] of stretches.entries()) {
+    const { buffer, byteOffset, BYTES_PER_ELEMENT: size } = itemsOf(lane);
+    bindings.copy_data_to_vector(child, at * size, buffer, byteOffset + from * size, (to - from) * size);
+    entries[LIST_ENTRY_WORDS * row] = BigInt(at);
+    entries[LIST_ENTRY_WORDS * row + 1] = BigInt(to - from);
+    at += to - from;
   }
-  bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, rows * LIST_ENTRY_BYTES);
+  bindings.copy_data_to_vector(vector, 0, entries.buffer, 0, entries.byteLength);
 }
 
-async function appendOdd(connection: DuckDBConnection, chunk: Chunk): Promise<void> {
+async function appendOdd(connection: DuckDBConnection, lanes: readonly Lane[]): Promise<void> {
   const appender = await connection.createAppender('odd', 'main', 'temp');
-  for (const { index, kind, value, keyBytes } of chunk.odd) {
-    appender.appendInteger(chunk.partition[index]);
-    appender.appendDouble(chunk.offset[index]);
-    appender.appendDouble(chunk.appendTimeMs[index]);
-    appender.appendInteger(kind);
-    appender.appendInteger(chunk.valueBytes[index]);
-    appender.appendBlob(value);
-    appender.appendBlob(keyBytes);
-    appender.endRow();
+  for (const { partition, offset, appendTimeMs, valueBytes, odd } of lanes) {
+    for (const { index, kind, value, keyBytes } of odd) {
+      appender.appendInteger(partition);
+      appender.appendDouble(offset[index]!);
+      appender.appendDouble(appendTimeMs[index]!);
+      appender.appendInteger(kind);
+      appender.appendInteger(valueBytes[index]!);
+      appender.appendBlob(value);
+      appender.appendBlob(keyBytes);
+      appender.endRow();
+    }
   }
   appender.closeSync();
 }

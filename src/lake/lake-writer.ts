@@ -8,7 +8,7 @@ import type { Positions, Source } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { compactOnce } from './compact.js';
 import { lakeError, MEMORY_LIMIT_BYTES } from './duckdb.js';
-import { Gathering } from './gathering.js';
+import { type Gathered, Gathering } from './gathering.js';
 import { stagingDir, writerLockPath } from './layout.js';
 import {
   applyCommit,
@@ -71,8 +71,8 @@ export interface LakeResult extends LakeProgress {
 }
 
 export const LAKE_DEFAULTS = {
-  flushRecords: 1_000_000,
-  flushBytes: 384 * 1024 * 1024,
+  flushRecords: 500_000,
+  flushBytes: 256 * 1024 * 1024,
   flushIntervalMs: 30_000,
   compactEveryMs: 300_000,
   compactOlderThanMs: 600_000,
@@ -120,6 +120,10 @@ class LakeWriter {
   readonly #flushIntervalMs: number;
   #compactAtMs: number;
   #firstWaitingAtMs: number | undefined;
+  /** The flush that is being written while further records gather. */
+  #writing: Promise<void> | undefined;
+  /** Rejects when that flush fails; never resolves. */
+  #writingFails: Promise<never> | undefined;
 
   constructor(options: WriteLakeOptions, state: LakeState) {
     this.#options = options;
@@ -147,8 +151,10 @@ class LakeWriter {
     try {
       await this.#readAll(gathering);
       await this.#flush(gathering);
+      await this.#writing;
     } finally {
-      gathering.close();
+      await this.#writing?.catch(() => {}); // its failure, if it is one, has been thrown already
+      await gathering.close();
     }
     // Only a clean end gets here: after an error, files in staging may belong to a commit that did happen.
     await rm(stagingDir(lakeDir), { recursive: true, force: true });
@@ -185,15 +191,18 @@ class LakeWriter {
     gathering: Gathering,
   ): Promise<IteratorResult<RawBatch> | 'flush'> {
     if (gathering.records >= this.#flushRecords || gathering.bytes >= this.#flushBytes) return 'flush';
-    if (this.#firstWaitingAtMs === undefined) return next;
-    const leftMs = this.#firstWaitingAtMs + this.#flushIntervalMs - Date.now();
+    const dueAtMs = Math.min(
+      (this.#firstWaitingAtMs ?? Infinity) + this.#flushIntervalMs,
+      this.#options.compactEveryMs === 0 ? Infinity : this.#compactAtMs,
+    );
+    const leftMs = dueAtMs - Date.now();
     if (leftMs <= 0) return 'flush';
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<'flush'>((resolve) => {
-      timer = setTimeout(resolve, leftMs, 'flush');
+      if (leftMs < Infinity) timer = setTimeout(resolve, leftMs, 'flush');
     });
     try {
-      return await Promise.race([next, timeUp]);
+      return await Promise.race([next, timeUp, ...(this.#writingFails ? [this.#writingFails] : [])]);
     } finally {
       clearTimeout(timer);
     }
@@ -210,41 +219,60 @@ class LakeWriter {
     this.#options.onProgress?.(this.#progress);
   }
 
-  /** Makes what has gathered the lake's. */
+  /** Begins to make what has gathered the lake's. One flush at a time: waits for the one before. */
   async #flush(gathering: Gathering): Promise<void> {
+    await this.#writing;
     this.#firstWaitingAtMs = undefined;
-    if (gathering.records > 0) {
-      const files = await gathering.writeFiles(this.#state.commit + 1);
-      await this.#commit({
-        version: 1,
-        kind: 'flush',
-        commit: this.#state.commit + 1,
-        writtenAtMs: Date.now(),
-        methodHash: this.#options.methodHash ?? null,
-        log: this.#positions.log(),
-        partitions: this.#positions.partitionsAfter(files),
-        add: files,
-        remove: [],
-      });
-      for (const file of files) {
-        this.#progress.committed += file.records;
-        this.#progress.malformed += file.malformed;
-        this.#progress.bytes += file.bytes;
-      }
-      this.#progress.commits++;
-      this.#progress.files += files.length;
-      this.#options.onProgress?.(this.#progress);
+    const taken = this.#positions.next();
+    const gathered = gathering.records > 0 ? await gathering.take() : undefined;
+    this.#inBackground(
+      (async () => {
+        if (gathered) await this.#write(gathered, taken);
+        await this.#compactIfDue(gathering);
+      })(),
+    );
+  }
+
+  #inBackground(work: Promise<void>): void {
+    this.#writing = work;
+    this.#writingFails = work.then(() => new Promise<never>(() => {}));
+    this.#writingFails.catch(() => {}); // whoever waits for the work hears of it
+  }
+
+  async #write(gathered: Gathered, taken: Positions): Promise<void> {
+    const log = this.#positions.log();
+    const files = await gathered.writeFiles(this.#state.commit + 1);
+    await this.#commit({
+      version: 1,
+      kind: 'flush',
+      commit: this.#state.commit + 1,
+      writtenAtMs: Date.now(),
+      methodHash: this.#options.methodHash ?? null,
+      log,
+      partitions: this.#positions.partitionsAfter(files, taken),
+      add: files,
+      remove: [],
+    });
+    for (const file of files) {
+      this.#progress.committed += file.records;
+      this.#progress.malformed += file.malformed;
+      this.#progress.bytes += file.bytes;
     }
-    if (this.#options.compactEveryMs !== 0 && Date.now() >= this.#compactAtMs) {
-      await compactOnce({
-        lakeDir: this.#options.lakeDir,
-        state: this.#state,
-        connection: gathering.connection,
-        olderThanMs: this.#options.compactOlderThanMs ?? LAKE_DEFAULTS.compactOlderThanMs,
-        commit: (commit) => this.#commit(commit),
-      });
-      this.#compactAtMs = Date.now() + this.#compactEveryMs;
-    }
+    this.#progress.commits++;
+    this.#progress.files += files.length;
+    this.#options.onProgress?.(this.#progress);
+  }
+
+  async #compactIfDue(gathering: Gathering): Promise<void> {
+    if (this.#options.compactEveryMs === 0 || Date.now() < this.#compactAtMs) return;
+    await compactOnce({
+      lakeDir: this.#options.lakeDir,
+      state: this.#state,
+      connection: gathering.connection,
+      olderThanMs: this.#options.compactOlderThanMs ?? LAKE_DEFAULTS.compactOlderThanMs,
+      commit: (commit) => this.#commit(commit),
+    });
+    this.#compactAtMs = Date.now() + this.#compactEveryMs;
   }
 
   async #commit(commit: LakeCommit): Promise<void> {

@@ -54,7 +54,7 @@ export class Progress {
     }
   }
 
-  /** Where to read on, for the source. */
+  /** Next offset to take by partition: where the source reads on. */
   next(): Positions {
     return new Map([...this.#seen.values()].map(({ partition }) => [partition, this.#nextOf(partition)]));
   }
@@ -107,16 +107,18 @@ export class Progress {
     return { bare: this.#bare ?? false, partitionCount: this.#partitionCount, identity: this.#identity };
   }
 
-  /** The partitions after a commit of `files`, which hold everything taken so far; to be called once a commit. */
-  partitionsAfter(files: readonly LakeFile[]): LakePartition[] {
+  /**
+   * The partitions after a commit of `files`, which hold everything that was taken when `next` gave `taken`; to be
+   * called once a commit, in order.
+   */
+  partitionsAfter(files: readonly LakeFile[], taken: Positions): LakePartition[] {
     for (const file of files) {
       const partition = this.#seen.get(file.partition)!;
       partition.records += file.records;
       partition.firstOffset = Math.min(partition.firstOffset ?? Infinity, file.firstOffset);
     }
-    for (const partition of this.#seen.values()) partition.position = this.#nextOf(partition.partition);
-    return [...this.#seen.values()]
-      .map((partition) => ({ ...partition }))
+    return [...taken]
+      .map(([partition, position]) => ({ ...this.#seen.get(partition)!, position }))
       .sort((a, b) => a.partition - b.partition);
   }
 }

@@ -49,12 +49,12 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
   const connection = await instance.connect();
   try {
     await createGathered(connection, 'gathered');
-    const decoder = new ChunkDecoder(connection, 'gathered');
+    const decoder = new ChunkDecoder(connection);
     const intake = new Intake(PARTITIONS);
     const chunk = new Chunk();
     const send = async (): Promise<void> => {
-      intake.seal(chunk);
-      await decoder.decode(chunk);
+      chunk.seal();
+      await decoder.decode(chunk, 'gathered');
       chunk.clear();
     };
     for (let i = 0; i < batch.count; i++) {
