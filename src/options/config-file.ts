@@ -53,40 +53,43 @@ export function readConfigFile(asked: string | undefined, directory: string): Co
 /** Refuses keys that no command knows, in the whole file: a mistake shows at once, not when its command runs. */
 export function checkConfigKeys(file: ConfigFile, commands: readonly Command[], globals: OptionTable): void {
   // A config file that names another one would be a chain nobody can follow.
-  const specs = allSpecs(commands, globals).filter((spec) => spec.flag !== 'config');
-  checkSection(file, file.content, '', commands, specs);
+  const everywhere = Object.values(globals).filter((spec) => spec.flag !== 'config');
+  checkSection(file.content, { file, place: '', commands, own: [], everywhere });
 }
 
-function allSpecs(commands: readonly Command[], globals: OptionTable): OptionSpec[] {
-  return [
-    ...Object.values(globals),
-    ...commands.flatMap((command) => [...Object.values(command.options), ...allSpecs(command.commands, {})]),
-  ];
+interface SectionRules {
+  file: ConfigFile;
+  /** Path of the section with a point at its end: `deadLetters.`. */
+  place: string;
+  commands: readonly Command[];
+  /** Options of the section's own command. */
+  own: readonly OptionSpec[];
+  /** Options that every command has. */
+  everywhere: readonly OptionSpec[];
 }
 
-function checkSection(
-  file: ConfigFile,
-  section: ConfigSection,
-  place: string,
-  commands: readonly Command[],
-  specs: readonly OptionSpec[],
-): void {
+function checkSection(section: ConfigSection, rules: SectionRules): void {
+  const { file, commands, own, everywhere } = rules;
   const sections = new Map(commands.map((command) => [camelCase(command.name), command]));
+  const specs = [...own, ...optionsOf(commands), ...everywhere];
   const options = new Map(specs.map((spec) => [camelCase(spec.flag), spec]));
   for (const [key, value] of Object.entries(section)) {
+    const place = `${rules.place}${key}`;
     const command = sections.get(key);
     if (command && isSection(value)) {
-      const own = [...Object.values(command.options), ...allSpecs(command.commands, {})];
-      checkSection(file, value, `${place}${key}.`, command.commands, own);
+      const inner = { commands: command.commands, own: Object.values(command.options) };
+      checkSection(value, { file, place: `${place}.`, ...inner, everywhere });
       continue;
     }
     const spec = options.get(key);
-    if (!spec)
-      throw unknownKey(file, `${place}${key}`, nearest(key, [...options.keys(), ...sections.keys()]));
-    if (isSection(value)) throw notScalar(`${file.path}: ${place}${key}`);
-    if (spec.flagOnly)
-      throw new UsageError(`${file.path}: ${place}${key}: can only be given as --${spec.flag}`);
+    if (!spec) throw unknownKey(file, place, nearest(key, [...options.keys(), ...sections.keys()]));
+    if (isSection(value)) throw notScalar(`${file.path}: ${place}`);
+    if (spec.flagOnly) throw new UsageError(`${file.path}: ${place}: can only be given as --${spec.flag}`);
   }
+}
+
+function optionsOf(commands: readonly Command[]): OptionSpec[] {
+  return commands.flatMap((command) => [...Object.values(command.options), ...optionsOf(command.commands)]);
 }
 
 function unknownKey(file: ConfigFile, key: string, suggestion: string | undefined): UsageError {

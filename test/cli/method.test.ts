@@ -1,5 +1,5 @@
 // `click-agg method`, and with it the four places an option can come from.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
@@ -131,6 +131,17 @@ describe('the config file', () => {
     const path = writeConfig({ botThreshold: 7 }, 'other.json');
     expect((await methodJson(['--config', path])).method.botThreshold).toBe(7);
     expect((await methodJson([], { env: { CLICK_AGG_CONFIG: path } })).method.botThreshold).toBe(7);
+  });
+
+  test('as the documentation shows it is accepted', async () => {
+    for (const page of ['README.md', 'docs/options.md']) {
+      const text = readFileSync(join(import.meta.dirname, '../..', page), 'utf8');
+      const [, example] = /```json\n([^`]*)```/.exec(text) ?? [];
+      writeConfig(example ?? '');
+      expect((await methodJson([])).method.botThreshold, page).toBe(50);
+    }
+    writeConfig({ method: { quiet: true, json: true }, deadLetters: { list: { limit: 3, quiet: true } } });
+    expect((await clickAgg(['method'], { cwd: directory.path })).stdout).toMatch(/^\{/);
   });
 
   test('is refused where it is missing, broken or has keys that nobody knows', async () => {
