@@ -253,7 +253,7 @@ async function doubleClick(session: BatchSession, { rid, method, row }: Judged):
 
 async function bot(session: BatchSession, { rid, method }: Judged): Promise<Because> {
   const [window] = await session.rows(`
-    SELECT w.t, w.n, w.ip FROM bot_windows AS w, (SELECT ip, t FROM bot_windows WHERE rid = ${rid}) AS mine
+    SELECT w.t, w.n, w.ip FROM bot_windows AS w, (SELECT ip, t FROM named WHERE rid = ${rid}) AS mine
     WHERE w.ip = mine.ip AND w.t > mine.t - ${method.botWindowMs} AND w.t <= mine.t
     ORDER BY w.n DESC, w.t LIMIT 1`);
   const { t, n, ip } = window!;

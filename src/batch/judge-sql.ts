@@ -5,7 +5,6 @@
 // `rid` numbers all records below the positions: ordered as (partition, offset), and each partition's begin at a
 // multiple of BLOCK_ROWS, so that `rid // BLOCK_ROWS` never spans two partitions.
 import { BUCKET_MS, type Method } from '../core/method.js';
-import { withCanonicalIp, withIpKey } from './canonical-ip.js';
 
 /** Rows whose greatest event time is kept, for the watermark. Small, so that few blocks hold late clicks and others. */
 export const BLOCK_ROWS = 64;
@@ -50,8 +49,8 @@ export function readClicks(records: string, method: Method): string {
     SELECT p.base + l."offset" AS rid, p.part, l.event_time AS t, a.ad, c.place,
       narrow_hash(hash(l.click_id, l.event_time, l.partition)) AS id_hash,
       narrow_hash(hash(l.user_id, l.ad_id)) AS pair_hash,
-      narrow_hash(hash(l.ip_key)) AS ip_hash
-    FROM ${numbered(withIpKey(records))}
+      narrow_hash(ip_key(l.ip_address)) AS ip_hash
+    FROM ${numbered(records)}
     JOIN ads AS a ON a.ad_id = l.ad_id AND a.campaign_id = l.campaign_id
     JOIN places AS c ON c.country = l.country AND c.device_type = l.device_type
     WHERE ${sound(method)};`;
@@ -144,11 +143,10 @@ export function suspectOthers(method: Method): string {
 
 /** Makes `named`: the suspects with the strings that decide about them; `ip` only of a bot's suspects. */
 export function nameSuspects(records: string): string {
-  const suspects = `(SELECT s.rid, s.rules, p.part, l.event_time AS t, l.click_id, l.user_id, l.ad_id,
-      CASE WHEN s.rules & ${RULE.bot} <> 0 THEN l.ip_address END AS ip_address
-    FROM ${numbered(records)} JOIN suspects AS s ON s.rid = p.base + l."offset")`;
   return `CREATE OR REPLACE TEMP TABLE named AS
-    SELECT rid, rules, part, t, click_id, user_id, ad_id, ip_canonical AS ip FROM ${withCanonicalIp(suspects)};`;
+    SELECT s.rid, s.rules, p.part, l.event_time AS t, l.click_id, l.user_id, l.ad_id,
+      CASE WHEN s.rules & ${RULE.bot} <> 0 THEN canonical_ip(l.ip_address) END AS ip
+    FROM ${numbered(records)} JOIN suspects AS s ON s.rid = p.base + l."offset";`;
 }
 
 /** Makes `duplicates`. */
@@ -158,20 +156,23 @@ export const JUDGE_DUPLICATES = `CREATE OR REPLACE TEMP TABLE duplicates AS SELE
   WHERE rid <> first_rid;`;
 
 /**
- * Makes `bots`, and `bot_windows`: how many clicks of its address there are in the window that a click begins. A
- * window may be moved up to its first click, so only those need be counted.
+ * Makes `bots`, and `bot_windows`: how many clicks of an address there are in the window that begins at a time. A
+ * window may be moved up to its first click, so only the times of clicks are tried.
  */
 export function judgeBots(method: Method): string {
   const { botWindowMs: w, botThreshold: threshold } = method;
+  const candidates = `named ANTI JOIN duplicates USING (rid) WHERE rules & ${RULE.bot} <> 0`;
   return `
   CREATE OR REPLACE TEMP TABLE bot_windows AS
-    SELECT rid, ip, t, count(*) OVER (PARTITION BY ip ORDER BY t
-      RANGE BETWEEN CURRENT ROW AND ${w - 1} FOLLOWING) AS n
-    FROM named ANTI JOIN duplicates USING (rid) WHERE rules & ${RULE.bot} <> 0;
-  CREATE OR REPLACE TEMP TABLE bots AS SELECT rid FROM (
-      SELECT rid, max(n) OVER (PARTITION BY ip ORDER BY t RANGE BETWEEN ${w - 1} PRECEDING AND CURRENT ROW) AS most
-      FROM bot_windows)
-    WHERE most > ${threshold};`;
+    SELECT ip, t, CAST(sum(clicks) OVER (PARTITION BY ip ORDER BY t
+      RANGE BETWEEN CURRENT ROW AND ${w - 1} FOLLOWING) AS BIGINT) AS n
+    FROM (SELECT ip, t, count(*) AS clicks FROM ${candidates} GROUP BY ip, t);
+  CREATE OR REPLACE TEMP TABLE bots AS
+    SELECT rid FROM ${candidates} AND (ip, t) IN (SELECT (ip, t) FROM (
+        SELECT ip, t, max(n) OVER (PARTITION BY ip ORDER BY t
+          RANGE BETWEEN ${w - 1} PRECEDING AND CURRENT ROW) AS most
+        FROM bot_windows)
+      WHERE most > ${threshold});`;
 }
 
 /** The candidates among the suspects of the double-click rule, in `double_suspects`. */

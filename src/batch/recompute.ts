@@ -2,7 +2,7 @@
 // with the stream but the values of the Method. Start reading here; the rules are in judge-sql.ts.
 import type { Method } from '../core/method.js';
 import { invariant } from '../errors.js';
-import { CANONICAL_IP_MACROS } from './canonical-ip.js';
+import { IP_MACROS } from './canonical-ip.js';
 import { judgeDoubleClicks } from './double-clicks.js';
 import {
   type Admission,
@@ -87,7 +87,7 @@ export async function recompute(session: BatchSession, options: RecomputeOptions
 
 /** Once a session, before the first recomputation. */
 export async function prepare(session: BatchSession): Promise<void> {
-  await session.run(`${CANONICAL_IP_MACROS}
+  await session.run(`${IP_MACROS}
     CREATE OR REPLACE MACRO narrow_hash(hash) AS hash;
     CREATE OR REPLACE TEMP TABLE ads (ad BIGINT, ad_id VARCHAR, campaign_id VARCHAR);
     CREATE OR REPLACE TEMP TABLE places (place BIGINT, country VARCHAR, device_type VARCHAR);`);
