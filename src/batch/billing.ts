@@ -99,9 +99,11 @@ function rowsOfJson(name: string, text: string): PriceRow[] {
   } catch (error) {
     throw new UsageError(`${name} is no JSON`, { cause: error });
   }
+  if (typeof content !== 'object' || content === null)
+    throw new UsageError(`${name} must be a list or an object`);
   const list = Array.isArray(content)
     ? (content as unknown[])
-    : Object.entries((content ?? {}) as object).map(([campaign_id, price]) => ({ campaign_id, price }));
+    : Object.entries(content).map(([campaign_id, price]) => ({ campaign_id, price }));
   return list.map((item, index): PriceRow => {
     const where = `${name}, price ${index + 1}`;
     const { campaign_id, price, currency } = (item ?? {}) as Record<string, unknown>;
@@ -122,7 +124,7 @@ export function amountOf(clicks: number, price: string): string {
 
 /** Exact sum of amounts, with the most decimal places among them; `0` of none. */
 export function sumOf(amounts: readonly string[]): string {
-  const places = Math.max(0, ...amounts.map((amount) => amount.split('.')[1]?.length ?? 0));
+  const places = amounts.reduce((most, amount) => Math.max(most, amount.split('.')[1]?.length ?? 0), 0);
   return amounts.reduce((sum, amount) => sum.plus(amount), new Exact(0)).toFixed(places);
 }
 

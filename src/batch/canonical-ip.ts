@@ -62,7 +62,8 @@ CREATE OR REPLACE MACRO ip_key_of_canonical(ip) AS
   CASE WHEN contains(ip, ':') THEN ip_outer_groups(ip) ELSE hash(ip) END;
 CREATE OR REPLACE MACRO ip_key(ip) AS CASE
   WHEN NOT contains(ip, ':') THEN hash(ip)
-  WHEN starts_with(ip, '::ffff:') AND contains(ip, '.') THEN hash(substr(ip, 8))
+  WHEN starts_with(ip, '::ffff:') AND contains(ip, '.') AND NOT contains(substr(ip, 8), ':')
+    THEN hash(substr(ip, 8))
   WHEN starts_with(ip, ':') OR starts_with(ip, '0') OR contains(ip, '.')
     THEN ${letBe('canonical_ip(ip)', 'canonical', 'ip_key_of_canonical(canonical)')}
   ELSE ip_outer_groups(ip) END;
