@@ -77,8 +77,8 @@ async function pipe(values: readonly string[]): Promise<FilledSource> {
   await writeFile(input, linesOf(values));
   execFileSync('mkfifo', [fifo]);
   const feeding = execFile('sh', ['-c', `cat '${input}' > '${fifo}'`]);
-  const source = await fileSource({ path: fifo, partitions: PARTITIONS, format: 'auto' });
   const ended = new Promise((resolve) => feeding.once('exit', resolve));
+  const source = await fileSource({ path: fifo, partitions: PARTITIONS, format: 'auto' });
   return {
     source,
     expected: byPartition(bareRecords(values)),
