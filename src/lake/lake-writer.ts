@@ -190,7 +190,7 @@ class LakeWriter {
     next: Promise<IteratorResult<RawBatch>>,
     gathering: Gathering,
   ): Promise<IteratorResult<RawBatch> | 'flush'> {
-    if (gathering.records >= this.#flushRecords || gathering.bytes >= this.#flushBytes) return 'flush';
+    if (this.#isEnough(gathering)) return 'flush';
     const dueAtMs = Math.min(
       (this.#firstWaitingAtMs ?? Infinity) + this.#flushIntervalMs,
       this.#options.compactEveryMs === 0 ? Infinity : this.#compactAtMs,
@@ -208,9 +208,14 @@ class LakeWriter {
     }
   }
 
+  #isEnough({ records, bytes }: Gathering): boolean {
+    return records >= this.#flushRecords || bytes >= this.#flushBytes;
+  }
+
   async #take(batch: RawBatch, gathering: Gathering): Promise<void> {
     for (let i = 0; i < batch.count; i++) {
       if (!this.#positions.isNew(batch, i)) continue;
+      if (this.#isEnough(gathering)) await this.#flush(gathering);
       if (gathering.isFull) await gathering.decode();
       this.#positions.take(batch, i, gathering.put(batch, i));
       this.#progress.records++;

@@ -201,7 +201,7 @@ test('records flush by time while the log is quiet', async () => {
 
 test('many commits leave a bounded manifest', async () => {
   const all = clicks(CHECKPOINT_COMMITS + 10);
-  await write(lakeDir, all, { flushRecords: 1, source: sourceOf(all, 1) });
+  await write(lakeDir, all, { flushRecords: 1 });
   const names = readdirSync(join(lakeDir, '_commits'));
   expect(names).toHaveLength(11);
   expect(names).toContain(`${String(CHECKPOINT_COMMITS).padStart(12, '0')}.checkpoint.json`);
@@ -241,7 +241,7 @@ test('compaction merges the files of an hour and partition, and changes no row',
 });
 
 test('compaction waits for a reader at work', async () => {
-  await write(lakeDir, clicks(100), { flushRecords: 20, source: sourceOf(clicks(100), 20) });
+  await write(lakeDir, clicks(100), { flushRecords: 20 });
   const lake = await openLake(lakeDir);
   expect(await compactLake({ lakeDir, olderThanMs: 0 })).toMatchObject({ merges: 0, postponed: true });
   lake.release();
