@@ -75,6 +75,7 @@ export function isoOrNull(ms: number): string | null {
   return Number.isFinite(ms) ? new Date(ms).toISOString() : null;
 }
 
+/** A bill's line as JSON has it. */
 export function billingJson(line: BillingLine): BillingJson {
   return {
     campaign_id: line.campaignId,
@@ -85,6 +86,7 @@ export function billingJson(line: BillingLine): BillingJson {
   };
 }
 
+/** A credit or debit as JSON has it. */
 export function adjustmentJson(line: AdjustmentLine): AdjustmentJson {
   return {
     period: line.periodId,
@@ -173,85 +175,86 @@ export function scopeOf(report: Report): string {
   return periodIdOf({ fromMs: Date.parse(report.period.from), toMs: Date.parse(report.period.to) });
 }
 
+const CSV_COLUMNS = [
+  'line',
+  'minute_or_period',
+  'ad_id',
+  'campaign_id',
+  'country',
+  'device_type',
+  'stream_clicks',
+  'batch_clicks',
+  'price_per_click',
+  'amount',
+  'currency',
+  'note',
+] as const;
+
+type CsvRow = Partial<Record<(typeof CSV_COLUMNS)[number], string | number>>;
+
 /** The report as CSV: one table, its first column names the kind of line. */
 export function reportCsv(report: Report): string {
-  const rows: (string | number)[][] = [
-    [
-      'line',
-      'minute_or_period',
-      'ad_id',
-      'campaign_id',
-      'country',
-      'device_type',
-      'stream_clicks',
-      'batch_clicks',
-      'price_per_click',
-      'amount',
-      'currency',
-      'note',
-    ],
-  ];
-  const scope = scopeOf(report);
-  const { clicks, method } = report;
-  const verdict = report.agree ? 'agree' : 'disagree';
-  rows.push([
-    verdict,
-    scope,
-    '',
-    '',
-    '',
-    '',
-    clicks.stream,
-    clicks.batch,
-    '',
-    '',
-    '',
-    `method ${method.hash}`,
-  ]);
-  for (const kind of Object.keys(report.ledger) as (keyof LedgerCounts)[]) {
-    rows.push([
-      'ledger',
-      scope,
-      '',
-      '',
-      '',
-      '',
-      report.ledger_stream[kind],
-      report.ledger[kind],
-      '',
-      '',
-      '',
-      kind,
-    ]);
-  }
-  for (const cell of report.differences) {
-    const { minute, ad_id, campaign_id, country, device_type, stream, batch, click_ids } = cell;
-    const ids = click_ids.join(' ');
-    rows.push([
-      'difference',
-      minute,
-      ad_id,
-      campaign_id,
-      country,
-      device_type,
-      stream,
-      batch,
-      '',
-      '',
-      '',
-      ids,
-    ]);
-  }
-  const money = (kind: string, period: string, line: BillingJson, note: string): void => {
-    const { campaign_id, clicks: count, price_per_click, amount, currency } = line;
-    rows.push([kind, period, '', campaign_id, '', '', '', count, price_per_click, amount, currency, note]);
+  const rows = [verdictRow(report), ...ledgerRows(report), ...differenceRows(report), ...moneyRows(report)];
+  const lines = rows.map((row) => CSV_COLUMNS.map((column) => csvField(row[column] ?? '')));
+  return [CSV_COLUMNS, ...lines].map((fields) => `${fields.join(',')}\n`).join('');
+}
+
+function verdictRow(report: Report): CsvRow {
+  const { agree, clicks, method } = report;
+  return {
+    line: agree ? 'agree' : 'disagree',
+    minute_or_period: scopeOf(report),
+    stream_clicks: clicks.stream,
+    batch_clicks: clicks.batch,
+    note: `method ${method.hash}`,
   };
-  for (const line of report.billing) money('billing', scope, line, '');
-  for (const { period, billing } of report.closed_periods) {
-    for (const line of billing) money('closed', period, line, '');
-  }
-  for (const line of report.adjustments) money('adjustment', line.period, line, line.cause);
-  return rows.map((row) => `${row.map(csvField).join(',')}\n`).join('');
+}
+
+function ledgerRows(report: Report): CsvRow[] {
+  return (Object.keys(report.ledger) as (keyof LedgerCounts)[]).map((kind) => ({
+    line: 'ledger',
+    minute_or_period: scopeOf(report),
+    stream_clicks: report.ledger_stream[kind],
+    batch_clicks: report.ledger[kind],
+    note: kind,
+  }));
+}
+
+function differenceRows(report: Report): CsvRow[] {
+  return report.differences.map((cell) => ({
+    line: 'difference',
+    minute_or_period: cell.minute,
+    ad_id: cell.ad_id,
+    campaign_id: cell.campaign_id,
+    country: cell.country,
+    device_type: cell.device_type,
+    stream_clicks: cell.stream,
+    batch_clicks: cell.batch,
+    note: cell.click_ids.join(' '),
+  }));
+}
+
+function moneyRows(report: Report): CsvRow[] {
+  const row = (line: string, minute_or_period: string, money: BillingJson, note = ''): CsvRow => {
+    const { campaign_id, clicks, price_per_click, amount, currency } = money;
+    return {
+      line,
+      minute_or_period,
+      campaign_id,
+      batch_clicks: clicks,
+      price_per_click,
+      amount,
+      currency,
+      note,
+    };
+  };
+  return [
+    ...report.billing.map((line) => row('billing', scopeOf(report), line)),
+    ...report.closed_periods.flatMap(({ period, billing }) =>
+      billing.map((line) => row('closed', period, line)),
+    ),
+    ...report.adjustments.map((line) => row('adjustment', line.period, line, line.cause)),
+  ];
 }
 
 /** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe in front. */

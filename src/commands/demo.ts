@@ -179,13 +179,13 @@ function closing(terminal: Terminal, outcome: Outcome, dataDir: string | undefin
         `✔ stream and recomputation agree on ${outcome.cells} cells and ${outcome.ledger.records} records`,
       )
     : red(`✘ ${outcome.differences} cells differ`);
-  const where = dataDir === undefined ? 'click-agg-data' : dataDir;
   return [
     proof,
     '',
     bold('Where to look next'),
-    ...(dataDir === undefined ? ['  click-agg demo --keep                 keeps its data directory'] : []),
-    `  click-agg top --data-dir ${where}          the live dashboard`,
+    dataDir === undefined
+      ? '  click-agg demo --keep                 keeps its data directory, to look around in'
+      : `  click-agg top --data-dir ${dataDir}          the dashboard`,
     '  click-agg method                      how clicks are counted',
     '  click-agg run --input FILE            counts clicks of your own',
     '  docs/counting-method.md               the rules, with an example',

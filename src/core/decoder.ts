@@ -49,6 +49,7 @@ export interface Decoder {
   decode(raw: RawBatch, reuse?: ArrayBuffer): DecodedBatch;
 }
 
+/** A decoder; it keeps scratch space, so each thread has its own. */
 export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
   const spans = newFieldSpans();
   return {

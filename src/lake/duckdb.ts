@@ -15,6 +15,7 @@ export interface LakeDatabase {
 
 export const MEMORY_LIMIT_BYTES = 1_000_000_000;
 
+/** A DuckDB in memory for decoding and sorting; what exceeds `memoryLimitBytes` spills into the lake's staging folder. */
 export async function openLakeDatabase(lakeDir: string, memoryLimitBytes: number): Promise<LakeDatabase> {
   const spillDir = join(stagingDir(lakeDir), 'spill');
   await mkdir(spillDir, { recursive: true });

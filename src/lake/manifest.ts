@@ -90,6 +90,7 @@ export interface LakeState {
   last: LakeCommit | undefined;
 }
 
+/** A lake that nothing was written to. */
 export function emptyState(): LakeState {
   return {
     commit: 0,

@@ -1,3 +1,4 @@
+// The recomputation in SQL against the oracle, on random logs and on the hard cases. A failure prints its seed.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Method } from '../../src/core/method.js';

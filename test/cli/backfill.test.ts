@@ -1,3 +1,4 @@
+// `click-agg backfill` as people use it: too-late clicks billed once, as adjustments, and never twice.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';

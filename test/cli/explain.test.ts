@@ -1,3 +1,4 @@
+// `click-agg explain`: one click's verdict, in words with numbers.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// `click-agg reconcile` as people use it: zero difference, differences found, reports, bills and closed periods.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
