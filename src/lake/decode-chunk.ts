@@ -106,9 +106,9 @@ async function appendTexts(connection: DuckDBConnection, chunk: Chunk): Promise<
 }
 
 function textsOf(stretches: readonly Stretch[]): DuckDBDataChunk {
-  const data = DuckDBDataChunk.create(TEXTS_TYPES, stretches.length);
+  const texts = DuckDBDataChunk.create(TEXTS_TYPES, stretches.length);
   const [values, keys, partition, offset, appendTime, kind, valueBytes] = TEXTS_TYPES.map((_, column) =>
-    bindings.data_chunk_get_vector(data.chunk, column),
+    bindings.data_chunk_get_vector(texts.chunk, column),
   ) as [Vector, Vector, Vector, Vector, Vector, Vector, Vector];
   for (const [row, { lane, from, to }] of stretches.entries()) {
     bindings.vector_assign_string_element_len(values, row, lane.values.slice(from, to));

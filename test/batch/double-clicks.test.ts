@@ -1,3 +1,4 @@
+// The greedy walk of the double-click rule in SQL, on chains short and very long. A failure prints its seed.
 import { describe, expect, test } from 'vitest';
 import { judgeDoubleClicks } from '../../src/batch/double-clicks.js';
 import { openSession } from '../../src/batch/session.js';
