@@ -120,7 +120,7 @@ function textsOf(stretches: readonly Stretch[]): DuckDBDataChunk {
   fillLists(appendTime, stretches, (lane) => lane.appendTimeMs);
   fillLists(kind, stretches, (lane) => lane.kind);
   fillLists(valueBytes, stretches, (lane) => lane.valueBytes);
-  return data;
+  return texts;
 }
 
 type Vector = ReturnType<typeof bindings.data_chunk_get_vector>;

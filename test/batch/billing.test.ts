@@ -1,3 +1,4 @@
+// Bills in exact decimals, and what a closed bill owes or is owed afterwards.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+// One spelling for every address, in SQL, as core spells it in bytes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { IP_MACROS } from '../../src/batch/canonical-ip.js';

@@ -1,3 +1,4 @@
+// Backfills one upon the other: which too-late clicks are admitted, and up to where.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { endsOf } from '../../src/batch/lake-reader.js';

@@ -1,3 +1,4 @@
+// The report as a page: self-contained, and with hostile ids escaped.
 import { describe, expect, test } from 'vitest';
 import { type Report, reportCsv } from '../../src/batch/report.js';
 import { htmlReport } from '../../src/ui/html-report.js';
