@@ -14,6 +14,9 @@ import { requireStoreMethod, storeMethodOptions } from '../options/store-method.
 import { printAdjustments } from '../ui/reconcile-output.js';
 import type { Terminal } from '../ui/terminal.js';
 
+/** From the snapshot to the replacement. */
+const STEPS = 7;
+
 export const backfillCommand = command({
   name: 'backfill',
   summary: 'bill the too-late clicks of a closed period',
@@ -39,7 +42,7 @@ export const backfillCommand = command({
       throw new UsageError('backfill needs --from and --to');
     }
     const prices = await readPrices(options);
-    const progress = terminal.progress('backfill', undefined);
+    const progress = terminal.progress('backfill', STEPS);
     let steps = 0;
     let done: Backfill;
     try {
@@ -50,7 +53,7 @@ export const backfillCommand = command({
         dryRun: options.dryRun,
         nowMs: Date.now(),
         checkMethod: (method) => requireStoreMethod(options, method),
-        onStep: (step) => progress.update(steps++, step),
+        onStep: (step) => progress.update(Math.min(steps++, STEPS), step),
         onWait: (line) => terminal.info(line),
         ...{ period, prices, signal },
       });

@@ -43,6 +43,9 @@ const reconcileOptions = {
   ...storeMethodOptions,
 };
 
+/** From the snapshot to the comparison. Periods that were backfilled take a few more. */
+const STEPS = 7;
+
 export const reconcileCommand = command({
   name: 'reconcile',
   summary: 'prove that the stream counted right, to the click, and bill what agrees',
@@ -67,7 +70,7 @@ export const reconcileCommand = command({
     const billed = options.price !== undefined || options.prices !== undefined;
     if (options.close) requireClosable(options, billed);
 
-    const progress = terminal.progress('reconcile', undefined);
+    const progress = terminal.progress('reconcile', STEPS);
     let steps = 0;
     let found: Reconciliation;
     try {
@@ -81,7 +84,7 @@ export const reconcileCommand = command({
           requireStoreMethod(options, snapshot.method);
           if (options.close && period) refuseEarlyClose(period, snapshot, closedPeriods);
         },
-        onStep: (step) => progress.update(steps++, step),
+        onStep: (step) => progress.update(Math.min(steps++, STEPS), step),
         onWait: (line) => terminal.info(line),
       });
     } finally {

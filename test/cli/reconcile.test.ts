@@ -1,10 +1,12 @@
 // `click-agg reconcile` as people use it: zero difference, differences found, reports, bills and closed periods.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { envelopes, FIRST_HOUR, SECOND_HOUR } from '../batch/story.js';
-import { clickAgg, temporaryDirectory } from './click-agg.js';
+import { BIN, clickAgg, temporaryDirectory } from './click-agg.js';
 
 const folder = temporaryDirectory();
 afterAll(() => folder.remove());
@@ -184,6 +186,32 @@ describe('a lake that can not be compared', () => {
     const { code, stderr } = await reconciled(join(folder.path, 'nothing'));
     expect(code).toBe(1);
     expect(stderr).toContain('click-agg run');
+  });
+});
+
+describe('while run is running', () => {
+  test('agrees up to the positions of the store', async () => {
+    const dataDir = join(folder.path, 'living');
+    const loadgen = ['loadgen', '--count', '4000', '--data-dir', dataDir, '-q'];
+    expect((await clickAgg(loadgen)).code).toBe(0);
+    const run = spawn(process.execPath, [BIN, 'run', '--data-dir', dataDir, '-q'], { stdio: 'ignore' });
+    try {
+      expect((await clickAgg(['lake', '--until-end', '--data-dir', dataDir, '-q'])).code).toBe(0);
+      let records = 0;
+      for (let attempt = 0; attempt < 50 && records < 4000; attempt++) {
+        const { code, report } = await reconciled(dataDir);
+        // At the very start there is nothing counted yet.
+        if (report === undefined) continue;
+        expect(code).toBe(0);
+        expect(report).toMatchObject({ agree: true, open: 0 });
+        records = report.ledger.records;
+      }
+      expect(records).toBe(4000);
+      expect(run.exitCode).toBeNull();
+    } finally {
+      run.kill('SIGINT');
+      await once(run, 'exit');
+    }
   });
 });
 
