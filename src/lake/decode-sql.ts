@@ -163,15 +163,17 @@ function timeSql(): string {
 
 /** Epoch ms of a time as text; null if it isn't one. */
 export function isoTimeSql(text: string): string {
-  // To the millisecond in one go where three digits and Z end the text, as nearly all do; else to the second.
-  const local = `epoch_ms(try_cast(CASE WHEN substring(${text}, 24, 1) = 'Z' THEN substring(${text}, 1, 23)
-    ELSE substring(${text}, 1, 19) END AS TIMESTAMP))`;
-  const fraction = `CASE WHEN substring(${text}, 20, 1) <> '.' OR substring(${text}, 24, 1) = 'Z' THEN 0
+  // Three digits of fraction and Z are what nearly all times have, and what DuckDB reads without our help.
+  const usual = `epoch_ms(try_cast(${text} AS TIMESTAMP))`;
+  const seconds = `epoch_ms(try_cast(substring(${text}, 1, 19) AS TIMESTAMP))`;
+  const fraction = `CASE WHEN substring(${text}, 20, 1) <> '.' THEN 0
     ELSE rpad(regexp_extract(${text}, '[.]([0-9]{1,3})', 1), 3, '0')::BIGINT END`;
   const zone = `CASE WHEN suffix(${text}, 'Z') THEN 0
     ELSE (substring(right(${text}, 6), 1, 1) || '1')::BIGINT * 60000
       * (60 * substring(right(${text}, 6), 2, 2)::BIGINT + right(${text}, 2)::BIGINT) END`;
-  return `CASE WHEN regexp_full_match(${text}, '${ISO_TIME}') THEN ${local} + ${fraction} - ${zone} END`;
+  return `CASE WHEN NOT regexp_full_match(${text}, '${ISO_TIME}') THEN NULL
+    WHEN strlen(${text}) = 24 AND suffix(${text}, 'Z') THEN ${usual}
+    ELSE ${seconds} + ${fraction} - ${zone} END`;
 }
 
 /** The first reason that applies, in the order of INVALID_REASONS; null for a sound record. */
