@@ -1,7 +1,7 @@
 // Keeps compaction from taking files away under a reader. Each side first puts up its sign and then looks for
 // the other's: a reader that finds a swap going on waits the milliseconds it takes; a compaction that finds a
 // reader leaves its merge for later. Signs carry a pid, and those of the dead don't count.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../adapters/embedded/layout.js';
@@ -11,6 +11,8 @@ const SWAP_SIGN = 'swap';
 const WAIT_MS = 10;
 /** A swap is a handful of renames; one that takes longer hangs on a disk, and its reader may as well go on. */
 const WAIT_MS_MAX = 10_000;
+/** No reading takes so long; a pid that lives longer is another process by now. */
+const LEASE_MS_MAX = 86_400_000;
 let leases = 0;
 
 export interface Lease {
@@ -54,8 +56,10 @@ function hasReaders(folder: string): boolean {
   for (const name of readdirSync(folder)) {
     const pid = /^(\d+)-\d+$/.exec(name)?.[1];
     if (pid === undefined) continue;
-    if (isAlive(Number(pid))) found = true;
-    else rmSync(join(folder, name), { force: true });
+    const path = join(folder, name);
+    const bornMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (isAlive(Number(pid)) && Date.now() - bornMs < LEASE_MS_MAX) found = true;
+    else rmSync(path, { force: true });
   }
   return found;
 }
