@@ -6,6 +6,7 @@ import { BLOB, DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER, LIST } f
 import bindings from '@duckdb/node-bindings';
 import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
+import { gatheredRow } from './gathered.js';
 import { type Chunk, KIND, type Lane } from './intake.js';
 import { quickSql } from './quick-sql.js';
 
@@ -22,6 +23,10 @@ const LINES = `SELECT ${NUMBERS}, value, encode(key_text) AS key_bytes FROM (
     FROM texts)
   WHERE CASE WHEN kind = ${KIND.apart} THEN false WHEN strlen(value) = value_bytes THEN true
     ELSE error('values and their numbers are out of step') END`;
+
+/** For the types of the columns. */
+const NO_LINE = `SELECT 0 AS partition, 0::BIGINT AS "offset", 0::BIGINT AS append_time, 0 AS kind,
+  0::BIGINT AS value_bytes, '' AS value, ''::BLOB AS raw, ''::BLOB AS key_bytes`;
 
 /** Odd records are doubtful ones. */
 const ODD_RECORDS = `SELECT ${NUMBERS}, "key", "value", true AS doubtful FROM odd`;
@@ -59,7 +64,7 @@ export class ChunkDecoder {
     this.#shape = shapeOf(chunk.sample()) ?? this.#shape;
     await connection.run(TEXTS_TABLE);
     await appendTexts(connection, chunk);
-    await connection.run(`INSERT INTO ${table} ${quickSql(LINES, this.#shape)}`);
+    await connection.run(`INSERT INTO ${table} ${gatheredRow(quickSql(LINES, this.#shape))}`);
     await connection.run('DROP TABLE texts');
     const lanes = chunk.lanes().filter(({ odd }) => odd.length > 0);
     if (lanes.length === 0) return;
@@ -72,16 +77,12 @@ export class ChunkDecoder {
 
 /** The table that decoded records gather in until a flush. */
 export async function createGathered(connection: DuckDBConnection, table: string): Promise<void> {
-  await connection.run(
-    `CREATE TABLE ${table} AS ${decodeSql(`SELECT 0 AS partition, 0::BIGINT AS "offset",
-      0::BIGINT AS append_time, 0 AS kind, 0::BIGINT AS value_bytes, '' AS value, ''::BLOB AS raw,
-      ''::BLOB AS key_bytes`)} LIMIT 0`,
-  );
+  await connection.run(`CREATE TABLE ${table} AS ${gatheredRow(decodeSql(NO_LINE))} LIMIT 0`);
 }
 
 /** Decodes the doubtful records exactly, beside themselves. What is gathered are then the rows not doubtful. */
 export async function decodeDoubtful(connection: DuckDBConnection, table: string): Promise<void> {
-  await connection.run(`INSERT INTO ${table} ${decodeSql(doubtfulLines(table))}`);
+  await connection.run(`INSERT INTO ${table} ${gatheredRow(decodeSql(doubtfulLines(table)))}`);
 }
 
 /** Records `[from, to)` of a lane: a row of `texts`. */

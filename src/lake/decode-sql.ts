@@ -48,8 +48,7 @@ const SURROGATE = String.raw`\\u[dD][89a-fA-F][0-9a-fA-F]{2}`;
 /**
  * Reads the relation `lines` with the columns partition, "offset", append_time, value VARCHAR (null: not UTF-8),
  * raw BLOB (the bytes where value is null), key_bytes BLOB, kind TINYINT (see intake.ts) and value_bytes.
- * Gives a gathered record: the columns of LAKE_COLUMNS, `hour` (hours since 1970, of the folder), `recheck` (the
- * intake guessed this bare line's ad wrong, so its partition must be computed from `ad_id`), kind, `doubtful`.
+ * Gives what gatheredRow asks for.
  */
 export function decodeSql(lines: string): string {
   return `SELECT partition, "offset", append_time,

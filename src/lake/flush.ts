@@ -8,6 +8,7 @@ import { syncDirectory } from '../adapters/embedded/layout.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
 import { invariant } from '../errors.js';
 import { copyToParquet } from './duckdb.js';
+import { decodedRows } from './gathered.js';
 import { filePath, stagedPath, stagingDir } from './layout.js';
 import type { LakeFile } from './manifest.js';
 
@@ -41,7 +42,7 @@ export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
     connections.map(async (connection) => {
       for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
         const path = stagedPath(lakeDir, commit, plan.path);
-        const from = `${flush.table} WHERE hour = ${plan.hour} AND partition = ${plan.partition} AND NOT doubtful`;
+        const from = `${decodedRows(flush.table)} WHERE hour = ${plan.hour} AND partition = ${plan.partition}`;
         const rows = await copyToParquet(connection, { from, path });
         invariant(rows === plan.records, `${plan.path} got ${rows} rows of ${plan.records}`);
         files.push({ ...plan, ...(await seal(path)) });
@@ -63,7 +64,7 @@ async function planFiles({
   const result = await connections[0]!.runAndReadAll(
     `SELECT hour, partition, count(*), min("offset"), max("offset"), count(malformed),
        min(event_time) FILTER (WHERE malformed IS NULL), max(event_time) FILTER (WHERE malformed IS NULL)
-     FROM ${table} WHERE NOT doubtful GROUP BY hour, partition ORDER BY hour, partition`,
+     FROM ${decodedRows(table)} GROUP BY hour, partition ORDER BY hour, partition`,
   );
   return result.getRows().map((row) => {
     const [hour, partition, records, firstOffset, lastOffset, malformed] = row.slice(0, 6).map(Number) as [
@@ -110,7 +111,9 @@ export async function mendPartitions(
   table: string,
   partitions: number,
 ): Promise<void> {
-  const wrong = await connection.runAndReadAll(`SELECT DISTINCT ad_id FROM ${table} WHERE recheck`);
+  const wrong = await connection.runAndReadAll(
+    `SELECT DISTINCT ad_id FROM ${decodedRows(table)} WHERE recheck`,
+  );
   if (wrong.currentRowCount === 0) return;
   await connection.run('CREATE OR REPLACE TEMP TABLE mended(ad_id VARCHAR, partition INTEGER)');
   const appender = await connection.createAppender('mended', 'main', 'temp');
@@ -124,6 +127,6 @@ export async function mendPartitions(
   appender.closeSync();
   await connection.run(
     `UPDATE ${table} SET partition = mended.partition FROM mended
-     WHERE recheck AND ${table}.ad_id IS NOT DISTINCT FROM mended.ad_id`,
+     WHERE recheck AND NOT doubtful AND t.ad_id IS NOT DISTINCT FROM mended.ad_id`,
   );
 }

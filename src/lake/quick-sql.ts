@@ -15,7 +15,7 @@ import {
 import { KIND } from './intake.js';
 
 /**
- * Reads `lines` as decodeSql does. Gives the columns of a gathered record; where `doubtful`, only those of the
+ * Reads `lines` as decodeSql does. Gives what gatheredRow asks for; where `doubtful`, only those of the
  * log are of use, with the whole value, and `key` is the key or the guessed ad as it came. (`try` instead of
  * json_valid would decode every vector with a bad line in it row by row.)
  */

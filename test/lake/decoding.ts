@@ -4,6 +4,7 @@ import type { RawBatch } from '../../src/core/batches.js';
 import { RECORD_BYTES_MAX } from '../../src/core/method.js';
 import { ChunkDecoder, createGathered, decodeDoubtful } from '../../src/lake/decode-chunk.js';
 import { mendPartitions } from '../../src/lake/flush.js';
+import { decodedRows } from '../../src/lake/gathered.js';
 import { Chunk, Intake } from '../../src/lake/intake.js';
 
 export type DecodedRow = Record<string, string | number | null>;
@@ -65,7 +66,7 @@ export async function decodeValues(batch: RawBatch): Promise<DecodedRow[]> {
     await decodeDoubtful(connection, 'gathered');
     await mendPartitions(connection, 'gathered', PARTITIONS);
     const reader = await connection.runAndReadAll(
-      `SELECT * REPLACE (lower(hex("key")) AS "key", lower(hex("value")) AS "value") FROM gathered WHERE NOT doubtful ORDER BY "offset"`,
+      `SELECT * REPLACE (lower(hex("key")) AS "key", lower(hex("value")) AS "value") FROM ${decodedRows('gathered')} ORDER BY "offset"`,
     );
     return reader
       .getRowObjects()
