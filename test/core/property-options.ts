@@ -7,7 +7,7 @@ export function propertyOptions<T>(runs: number): Parameters<T> {
   return {
     numRuns: PROPERTY_RUNS === undefined ? runs : Number(PROPERTY_RUNS),
     // A failing log is made smaller for so long; what was found until then is reported.
-    ...(PROPERTY_RUNS === undefined ? { interruptAfterTimeLimit: 40_000 } : {}),
+    ...(PROPERTY_RUNS === undefined ? { interruptAfterTimeLimit: 25_000 } : {}),
     ...(PROPERTY_SEED === undefined ? {} : { seed: Number(PROPERTY_SEED) }),
     ...(PROPERTY_PATH === undefined ? {} : { path: PROPERTY_PATH }),
   };
