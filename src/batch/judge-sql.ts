@@ -182,12 +182,11 @@ export const PICK_DOUBLE_SUSPECTS = `CREATE OR REPLACE TEMP TABLE double_suspect
 
 /** Makes `judged`: every record that is neither invalid nor billable. */
 export const COLLECT_VERDICTS = `CREATE OR REPLACE TEMP TABLE judged AS
-  SELECT rid, c.part, c.t, verdict FROM (
+  SELECT c.rid, c.part, c.t, verdict FROM clicks AS c JOIN (
     SELECT rid, 'too_late' AS verdict FROM late
     UNION ALL SELECT rid, 'duplicate' FROM duplicates
     UNION ALL SELECT rid, 'double_click' FROM doubles
-    UNION ALL SELECT rid, 'bot' FROM bots ANTI JOIN doubles USING (rid))
-  JOIN clicks AS c USING (rid);`;
+    UNION ALL SELECT rid, 'bot' FROM bots ANTI JOIN doubles USING (rid)) AS found USING (rid);`;
 
 /** Makes `cells` and `ledger` of the period (event times in SQL, `t >= … AND t < …`). */
 export function countCells(within: string): string {
