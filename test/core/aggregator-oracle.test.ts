@@ -5,19 +5,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import { readFixtures } from '../oracle/fixtures.js';
+import { planArbitrary } from './plans.js';
 import { propertyOptions } from './property-options.js';
 import { randomLog } from './random-log.js';
 import { replay, type Step } from './replay.js';
 import { within } from './within.js';
-
-const stepArbitrary: fc.Arbitrary<Step> = fc.record({
-  picks: fc.array(fc.record({ partition: fc.nat(2), count: fc.constantFrom(1, 1, 2, 5, 20) }), {
-    minLength: 1,
-    maxLength: 4,
-  }),
-  after: fc.constantFrom('go on', 'go on', 'commit', 'commit', 'commit all', 'kill'),
-});
-const planArbitrary = fc.array(stepArbitrary, { maxLength: 40, size: 'max' });
 
 test('in one go: as the oracle', () => {
   fc.assert(
