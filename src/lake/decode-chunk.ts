@@ -82,7 +82,10 @@ export async function createGathered(connection: DuckDBConnection, table: string
 
 /** Decodes the doubtful records exactly, beside themselves. What is gathered are then the rows not doubtful. */
 export async function decodeDoubtful(connection: DuckDBConnection, table: string): Promise<void> {
-  await connection.run(`INSERT INTO ${table} ${gatheredRow(decodeSql(doubtfulLines(table)))}`);
+  // In a table of its own, because `try` is slow where it fails and would be asked for again and again.
+  await connection.run(`CREATE OR REPLACE TEMP TABLE doubtful AS ${doubtfulLines(table)}`);
+  await connection.run(`INSERT INTO ${table} ${gatheredRow(decodeSql('FROM doubtful'))}`);
+  await connection.run('DROP TABLE doubtful');
 }
 
 /** Records `[from, to)` of a lane: a row of `texts`. */

@@ -92,7 +92,7 @@ function strictSql(lines: string): string {
   const taken = `SELECT *, CASE WHEN doubtful THEN ${tokens} END AS bare,
       CASE WHEN doubtful THEN ${escapes} END AS escapes
     FROM (SELECT *, is_object AND NOT plain AS doubtful FROM (${plain}))`;
-  const bracketed = `SELECT *, CASE WHEN doubtful THEN regexp_replace(bare, '[^\\[\\]{}]', '', 'g') END AS brackets
+  const bracketed = `SELECT *, CASE WHEN doubtful THEN regexp_replace(bare, '[^\\[\\]{}]+', '', 'g') END AS brackets
     FROM (${taken})`;
   return `SELECT *, CASE WHEN doubtful THEN ${exactSql()} ELSE plain END AS is_json FROM (${bracketed})`;
 }
