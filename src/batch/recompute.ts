@@ -50,13 +50,12 @@ export interface RecomputeOptions {
  * Judges every record. Afterwards the session has these temporary tables:
  *
  * - `cells` (minute, ad, place, clicks) of the period; `ads` (ad, ad_id, campaign_id) and `places` (place,
- *   country, device_type) have the names, which stay the same over several recomputations of one session;
- *   `named_cells` is the view that joins them
+ *   country, device_type) have the names, and keep their numbers over several recomputations of one session
  * - `ledger` (partition, minute, invalid, too_late, duplicate, double_click, bot, billable) of the period; with
  *   minute -1 and `invalid` only when there is no period
  * - `judged` (rid, part, t, verdict): the records that are neither invalid nor billable
  * - `clicks`, `partitions` (part, position, base; rid = base + offset), `late`, `duplicates`, `chained`,
- *   `openings`, `bots`: how it came to that, for `explain`
+ *   `openings`, `bots`, `bot_windows`: how it came to that, for `explain`
  *
  * With a period, `clicks` and `judged` hold some more around it, whose verdicts may be wrong at the edges.
  */
