@@ -20,7 +20,7 @@ const KILLS = Number(process.env.KILLS ?? 100);
 const KILLING_MS = process.env.KILLS === undefined ? 75_000 : Number.POSITIVE_INFINITY;
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 /** Enough for many commits in a life. */
-const RECORDS = 60_000;
+const RECORDS = 100_000;
 /** What the oracle can decide in a second or two. */
 const ORACLE_RECORDS = 20_000;
 const PARTITIONS = 24;
@@ -68,11 +68,15 @@ function momentOf(random: () => number): number {
   return random() < 0.5 ? 0.15 + 0.9 * random() : 0.5 + 0.55 * random();
 }
 
+interface Counted {
+  file: string;
+  /** How long the undisturbed run took. */
+  lifeMs: number;
+  undisturbed: Outcome;
+}
+
 /** A load with everything in it as a file, and what an undisturbed run makes of it. */
-async function countedInput(
-  format: Format,
-  records: number,
-): Promise<{ file: string; undisturbed: Outcome }> {
+async function countedInput(format: Format, records: number): Promise<Counted> {
   const file = join(directory.path, `${format}-${records}.ndjson`);
   const shares =
     '--bots 0.1 --double-clicks 0.1 --duplicates 0.05 --late 0.05 --too-late 0.02 --malformed 0.02';
@@ -81,8 +85,10 @@ async function countedInput(
   const to = ['--partitions', `${PARTITIONS}`, '--format', format, '--output', file];
   await succeed([...load.split(' '), ...to]);
   const dataDir = `${file}-undisturbed`;
+  const startedAt = performance.now();
   await succeed(['run', ...inputOptions(file), '--data-dir', dataDir]);
-  return { file, undisturbed: await outcomeOf(dataDir) };
+  const lifeMs = performance.now() - startedAt;
+  return { file, lifeMs, undisturbed: await outcomeOf(dataDir) };
 }
 
 /** Kills runs over an input again and again, and compares whenever one came to its end. */
@@ -90,12 +96,12 @@ async function killAgainAndAgain(
   format: Format,
   random: () => number,
 ): Promise<{ kills: number; seenInside: number }> {
-  const { file, undisturbed } = await countedInput(format, RECORDS);
+  const { file, undisturbed, ...measured } = await countedInput(format, RECORDS);
   const expected = textOf(undisturbed);
   const endsAt = performance.now() + KILLING_MS;
   let kills = 0;
   let seenInside = 0;
-  let lifeMs = 1200;
+  let { lifeMs } = measured;
   for (let round = 0; kills < KILLS && performance.now() < endsAt; round++) {
     const dataDir = `${file}-${round}`;
     let before = 0;
