@@ -12,8 +12,8 @@ import { decodedRows } from './gathered.js';
 import { filePath, stagedPath, stagingDir } from './layout.js';
 import type { LakeFile } from './manifest.js';
 
-/** Above this many files the table is sorted once, so that each file's rows lie together. */
-const SORT_FROM_FILES = 48;
+/** An hour with a smaller share of a flush is made of strays that lie scattered among the other hours' records. */
+const STRAYS_SHARE = 0.1;
 
 export interface Flush {
   lakeDir: string;
@@ -29,30 +29,56 @@ export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
   const { connections, lakeDir, commit } = flush;
   const plans = await planFiles(flush);
   if (plans.length === 0) return [];
-  if (plans.length >= SORT_FROM_FILES) {
-    await connections[0]!.run(
-      `CREATE OR REPLACE TABLE ${flush.table} AS FROM ${flush.table} ORDER BY hour, partition, "offset"`,
-    );
-  }
+  const strays = await gatherStrays(flush, plans);
   const folder = dirname(stagedPath(lakeDir, commit, plans[0]!.path));
   await mkdir(folder, { recursive: true });
   const waiting = plans.toSorted((a, b) => b.records - a.records);
   const files: LakeFile[] = [];
-  await Promise.all(
+  const outcomes = await Promise.allSettled(
     connections.map(async (connection) => {
       for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
         const path = stagedPath(lakeDir, commit, plan.path);
-        const from = `${decodedRows(flush.table)} WHERE hour = ${plan.hour} AND partition = ${plan.partition}`;
+        const table = strays?.hours.has(plan.hour) ? strays.table : flush.table;
+        const from = `${decodedRows(table)} WHERE hour = ${plan.hour} AND partition = ${plan.partition}`;
         const rows = await copyToParquet(connection, { from, path });
         invariant(rows === plan.records, `${plan.path} got ${rows} rows of ${plan.records}`);
         files.push({ ...plan, ...(await seal(path)) });
       }
     }),
   );
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+  if (strays) await connections[0]!.run(`DROP TABLE ${strays.table}`);
   await syncDirectory(folder);
   await syncDirectory(stagingDir(lakeDir));
   await syncDirectory(lakeDir);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/**
+ * Puts the records of small hours into a table where each file's rows lie together. Without it, every such file
+ * would read the whole table again to find its few rows.
+ */
+async function gatherStrays(
+  { connections, table }: Flush,
+  plans: readonly Pick<LakeFile, 'hour' | 'records'>[],
+): Promise<{ table: string; hours: Set<number> } | undefined> {
+  const byHour = new Map<number, number>();
+  let all = 0;
+  for (const { hour, records } of plans) {
+    byHour.set(hour, (byHour.get(hour) ?? 0) + records);
+    all += records;
+  }
+  const hours = new Set(
+    [...byHour].filter(([, records]) => records < STRAYS_SHARE * all).map(([hour]) => hour),
+  );
+  if (hours.size === 0) return undefined;
+  const others = [...byHour.keys()].filter((hour) => !hours.has(hour)).map((hour) => `AND hour <> ${hour}`);
+  const strays = `${table}_strays`;
+  await connections[0]!.run(
+    `CREATE TABLE ${strays} AS FROM ${table} WHERE NOT doubtful ${others.join(' ')} ORDER BY hour, partition`,
+  );
+  return { table: strays, hours };
 }
 
 async function planFiles({

@@ -1,6 +1,9 @@
 // Entries of bytes, each followed by a newline, in one buffer that grows: what DuckDB gets as one long text.
 
+import { isUtf8 } from 'node:buffer';
+
 const NEWLINE = 0x0a;
+const SPACE = 0x20;
 const BYTES = 1 << 14;
 const ENTRIES = 256;
 /** A call into native code costs more than copying so few bytes does. */
@@ -34,36 +37,44 @@ export class GrowingText {
     this.#length = 0;
   }
 
-  /** Everything, with the last newline. */
-  all(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
   /** Entries `[from, to)` with the newlines between them but not behind the last. */
   slice(from: number, to: number): Buffer {
     return this.#bytes.subarray(from === 0 ? 0 : this.#ends[from - 1]! + 1, this.#ends[to - 1]);
   }
 
-  /** Whether each newline ends one of the `count` entries. */
-  holdsOnlyEntries(count: number): boolean {
-    const all = this.all();
-    let at = -1;
-    for (let index = 0; index < count; index++) {
-      at = all.indexOf(NEWLINE, at + 1);
-      if (at !== this.#ends[index]) return false;
-    }
-    return true;
+  /** Which of the `count` entries can't stand in the text: those that hold a newline or are not UTF-8. */
+  oddEntries(count: number): number[] {
+    const odd = new Set(this.#withNewline(count));
+    // A newline never ends in the middle of a character, so a stretch is UTF-8 if all of its entries are.
+    const look = (from: number, to: number): void => {
+      if (from === to || isUtf8(this.slice(from, to))) return;
+      if (to - from === 1) odd.add(from);
+      else {
+        const middle = (from + to) >> 1;
+        look(from, middle);
+        look(middle, to);
+      }
+    };
+    look(0, count);
+    return [...odd];
   }
 
-  /** Empties those of the `count` entries that `goes` names. */
-  empty(count: number, goes: (index: number) => boolean): void {
-    const old = Buffer.from(this.all());
-    const ends = this.#ends.slice(0, count);
-    this.clear();
-    for (let index = 0, start = 0; index < count; index++) {
-      this.put(index, old, start, goes(index) ? start : ends[index]!);
-      start = ends[index]! + 1;
+  #withNewline(count: number): number[] {
+    const found: number[] = [];
+    const all = this.#bytes.subarray(0, this.#length);
+    for (let index = 0, at = -1; index < count; index++) {
+      const end = this.#ends[index]!;
+      at = all.indexOf(NEWLINE, at + 1);
+      if (at !== end) found.push(index);
+      at = end;
     }
+    return found;
+  }
+
+  /** Makes an entry harmless without changing its length. */
+  blank(index: number): void {
+    const start = index === 0 ? 0 : this.#ends[index - 1]! + 1;
+    this.#bytes.fill(SPACE, start, this.#ends[index]);
   }
 
   #grow(needed: number): void {

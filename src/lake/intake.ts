@@ -1,8 +1,7 @@
 // Collects records for one statement of DuckDB, each partition in a lane of its own, so that a file's rows lie
 // together later. Values go in as few long texts joined by newlines, which DuckDB splits again: a call per
 // record from JavaScript would cost more than the decoding. What can't stand in such a text (a newline inside,
-// bytes that are not UTF-8, a cut value) goes in one by one, as bytes.
-import { isUtf8 } from 'node:buffer';
+// bytes that are not UTF-8, a cut value), and what is no object by its ends, goes in one by one, as bytes.
 import type { RawBatch } from '../core/batches.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
 import { AdIdFinder } from './ad-id-finder.js';
@@ -18,6 +17,8 @@ export const KIND = { keyless: 0, keyed: 1, bare: 2, apart: 3 } as const;
 const CHUNK_RECORDS = 131_072;
 const CHUNK_BYTES = 40 * 1024 * 1024;
 const LANE_RECORDS = 256;
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;
 
 /** A record that can't go into the joined texts. */
 export interface OddRecord {
@@ -35,7 +36,7 @@ export class Lane {
   appendTimeMs = new Float64Array(LANE_RECORDS);
   kind = new Int32Array(LANE_RECORDS);
   valueBytes = new Int32Array(LANE_RECORDS);
-  /** An odd record's entry is empty. */
+  /** An odd record's entry is empty or blank. */
   readonly values = new GrowingText();
   /** Keys (keyed) or the ad that was found (bare). */
   readonly keys = new GrowingText();
@@ -75,20 +76,16 @@ export class Lane {
 
   /** To be called when the chunk is complete: takes the entries out that the texts can't hold. */
   seal(): void {
-    const texts = [this.values, this.keys];
-    if (texts.every((text) => text.holdsOnlyEntries(this.count) && isUtf8(text.all()))) return;
-    for (let index = 0; index < this.count; index++) {
-      const value = this.values.slice(index, index + 1);
-      const key = this.keys.slice(index, index + 1);
-      if (this.kind[index] === KIND.apart || (isPlainText(value) && isPlainText(key))) continue;
-      this.setApart(index, value, key);
+    for (const index of new Set([
+      ...this.values.oddEntries(this.count),
+      ...this.keys.oddEntries(this.count),
+    ])) {
+      if (this.kind[index] === KIND.apart) continue;
+      this.setApart(index, this.values.slice(index, index + 1), this.keys.slice(index, index + 1));
+      this.values.blank(index);
+      this.keys.blank(index);
     }
-    for (const text of texts) text.empty(this.count, (index) => this.kind[index] === KIND.apart);
   }
-}
-
-function isPlainText(bytes: Buffer): boolean {
-  return !bytes.includes(0x0a) && isUtf8(bytes);
 }
 
 export class Chunk {
@@ -171,7 +168,8 @@ export class Intake {
     lane.kind[index] = kind;
     const cutFrom = batch.cutValueBytes?.get(i);
     lane.valueBytes[index] = cutFrom ?? end - start;
-    if (cutFrom === undefined) {
+    // What is no object by its ends is no plain click: apart from the others it doesn't hold up their decoding.
+    if (cutFrom === undefined && bytes[start] === BRACE_OPEN && bytes[end - 1] === BRACE_CLOSE) {
       lane.values.put(index, bytes, start, end);
       lane.keys.put(index, bytes, keyStart, keyEnd);
     } else {
