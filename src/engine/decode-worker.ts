@@ -2,9 +2,9 @@
 // when QUEUE_MAX batches are under way, so that a slow store slows the reader down, not memory.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createDecoder } from '../core/decoder.js';
-import { UserError } from '../errors.js';
 import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
 import { openSource } from './open-source.js';
+import { failureOf } from './thread-failure.js';
 
 const QUEUE_MAX = 3;
 
@@ -14,9 +14,7 @@ const send = (message: FromDecoder, transfer: ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
 function sendFailure(error: unknown): void {
-  const known = error instanceof UserError ? error : undefined;
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  send({ kind: 'failed', message, hint: known?.hint, exitCode: known?.exitCode, stack });
+  send({ kind: 'failed', ...failureOf(error) });
 }
 
 const spare: ArrayBuffer[] = [];

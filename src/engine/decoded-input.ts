@@ -5,8 +5,8 @@ import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import type { Method } from '../core/method.js';
 import type { Positions } from '../core/ports.js';
-import { UserError } from '../errors.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
+import { errorOf, type ThreadFailure } from './thread-failure.js';
 
 /** What the decoding thread is told. */
 export type ToDecoder =
@@ -32,13 +32,7 @@ export type FromDecoder =
   | { kind: 'batch'; batch: DecodedBatch }
   | { kind: 'done' }
   | { kind: 'ends'; positions: Positions }
-  | {
-      kind: 'failed';
-      message: string;
-      hint: string | undefined;
-      exitCode: number | undefined;
-      stack: string | undefined;
-    };
+  | ({ kind: 'failed' } & ThreadFailure);
 
 export interface DecoderSetup {
   source: SourceSpec;
@@ -172,7 +166,7 @@ class Mailbox {
 
   private arrive(message: FromDecoder): void {
     if (message.kind === 'failed') {
-      this.fail(failureOf(message));
+      this.fail(errorOf(message));
       return;
     }
     const index = this.waiting.findIndex(({ kinds }) => kinds.includes(message.kind));
@@ -184,13 +178,4 @@ class Mailbox {
     this.failure ??= error;
     for (const { fail } of this.waiting.splice(0)) fail(this.failure);
   }
-}
-
-function failureOf({ message, hint, exitCode, stack }: MessageOf<'failed'>): Error {
-  // Errors lose their class on the way between threads.
-  if (exitCode !== undefined)
-    return new UserError(message, { exitCode, ...(hint === undefined ? {} : { hint }) });
-  const error = new Error(message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }
