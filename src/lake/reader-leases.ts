@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../adapters/embedded/layout.js';
+import { isAlive } from '../adapters/embedded/lock.js';
 import { readersDir } from './layout.js';
 
 const SWAP_SIGN = 'swap';
@@ -70,17 +71,6 @@ function isSwapping(folder: string): boolean {
     return pid > 0 && isAlive(pid);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
-    if (codeOf(error) === 'EPERM') return true;
     throw error;
   }
 }

@@ -1,21 +1,7 @@
 // One record out of lake files, as JSON: for a click whose own bytes are kept nowhere else any more.
 import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
+import { KNOWN_FIELDS } from '../../core/record-fields.js';
 import { quoted, rowsOf } from './sql.js';
-
-/** Fields of a click in the lake, in the order in which they are shown. */
-const FIELDS = [
-  'click_id',
-  'event_time',
-  'ad_id',
-  'campaign_id',
-  'user_id',
-  'ip_address',
-  'country',
-  'device_type',
-  'user_agent',
-  'referrer',
-  'impression_id',
-] as const;
 
 /**
  * The record at a place, if one of these Parquet files has it: the original bytes of a malformed one, else the
@@ -31,15 +17,15 @@ export async function lakeRecord(
     const connection = await instance.connect();
     const [row] = await rowsOf(
       connection,
-      `SELECT ${FIELDS.join(', ')}, extra, value
+      `SELECT ${KNOWN_FIELDS.join(', ')}, extra, value
        FROM read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)
        WHERE partition = ${Math.trunc(partition)} AND "offset" = ${Math.trunc(offset)} LIMIT 1`,
     );
     connection.closeSync();
     if (!row) return undefined;
-    const [extra, value] = row.slice(FIELDS.length);
+    const [extra, value] = row.slice(KNOWN_FIELDS.length);
     if (value instanceof DuckDBBlobValue) return new Uint8Array(value.bytes);
-    const fields = FIELDS.map((name, index): [string, string | number | undefined] => {
+    const fields = KNOWN_FIELDS.map((name, index): [string, string | number | undefined] => {
       const field = row[index];
       if (field === null) return [name, undefined];
       return [name, name === 'event_time' ? Number(field) : String(field)];

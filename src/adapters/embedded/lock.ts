@@ -76,7 +76,8 @@ export function livingHolder(path: string): number | undefined {
   return isAlive(pid) && match[2] === birthOf(pid) ? pid : undefined;
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process with this pid lives, whoever's it is. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
