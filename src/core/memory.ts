@@ -71,6 +71,8 @@ export class Memory {
     const { rows } = this;
     const reachMs = floorMs + this.method.doubleClickMs;
     const crossing: number[] = [];
+    // Freed after the walk: cutting the lists reads the rows that go with them.
+    const gone: number[] = [];
     for (let row = 0; row < rows.used; row++) {
       const flags = rows.flags[row]!;
       if (flags & FLAG.free) continue;
@@ -83,10 +85,9 @@ export class Memory {
       if (!(flags & FLAG.pairCut)) this.doubleClicks.cut(row, floorMs);
       if (!(flags & FLAG.ipCut)) this.bots.cut(row, floorMs);
       this.duplicates.forget(row);
+      gone.push(row);
     }
-    for (let row = 0; row < rows.used; row++) {
-      if (!(rows.flags[row]! & FLAG.free) && rows.timeMs[row]! < floorMs) rows.free(row);
-    }
+    for (const row of gone) rows.free(row);
     this.totals.forgetBefore(floorMs);
     this.floorMs = floorMs;
     // One a pair: its oldest click left.

@@ -75,8 +75,8 @@ export class Totals {
   }
 
   /**
-   * Takes the changed cells that are due: `isClosed(minuteEndMs, partition)`, or before `floorMs` (memory is
-   * about to forget them). The others stay for a later commit.
+   * Takes the changed cells that are due, by the end of their minute and the partition of the click that changed
+   * them last. The others stay for a later commit.
    */
   take(isDue: (minuteEndMs: number, partition: number) => boolean): CellColumns {
     const due: number[] = [];
@@ -119,23 +119,17 @@ export class Totals {
     return { ...columns, dimensions };
   }
 
-  /** What was counted so far is in the store already: nothing awaits a commit. */
-  assumeWritten(): void {
-    this.dirty = [];
-    for (let cell = 0; cell < this.used; cell++) {
-      if ((this.state[cell]! & CELL.free) === 0) this.state[cell] = CELL.written;
-    }
-  }
-
   /**
    * After memory was rebuilt: cells of minutes from `fromMs` on that end after `closedMs` may differ from what the
    * store has, which was written or not as their partitions stood then. They await a commit again.
    */
   reopen(fromMs: number, closedMs: number): void {
-    this.assumeWritten();
+    this.dirty = [];
     for (let cell = 0; cell < this.used; cell++) {
+      if (this.state[cell]! & CELL.free) continue;
+      this.state[cell] = CELL.written;
       const minuteMs = this.minute[cell]! * BUCKET_MS;
-      if (this.state[cell]! & CELL.free || minuteMs < fromMs || minuteMs + BUCKET_MS <= closedMs) continue;
+      if (minuteMs < fromMs || minuteMs + BUCKET_MS <= closedMs) continue;
       this.state[cell]! |= CELL.dirty;
       this.dirty.push(cell);
     }
