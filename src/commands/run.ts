@@ -16,7 +16,8 @@ import { startLiveServer } from '../live/server.js';
 import { command } from '../options/command.js';
 import { duration, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
-import { runReporter } from '../ui/run-report.js';
+import { type RunReporter, runReporter } from '../ui/run-report.js';
+import type { Terminal } from '../ui/terminal.js';
 
 export const runCommand = command({
   name: 'run',
@@ -98,8 +99,9 @@ export const runCommand = command({
           untilEnd,
         });
       }
+      const reporter = runReporter(terminal);
       const status = await count({
-        ...{ store, input, method, untilEnd, lake, terminal, signal },
+        ...{ store, input, method, untilEnd, lake, reporter, terminal, signal },
         idleAfter: options.idleAfter,
         commitEvery: options.commitEvery,
         dataDir: path,
@@ -107,7 +109,7 @@ export const runCommand = command({
       if (history.kind === 'files' && !signal.aborted) {
         await store.begin({ method, sourceIdentity: JSON.stringify(finished(history)) });
       }
-      await runReporter(terminal).result(status, await lake?.done);
+      await reporter.result(status, await lake?.done);
       return undefined;
     } finally {
       lake?.stop();
@@ -127,14 +129,14 @@ interface Counting {
   idleAfter: number;
   commitEvery: number;
   dataDir: string;
-  terminal: Parameters<typeof runReporter>[0];
+  reporter: RunReporter;
+  terminal: Terminal;
   signal: AbortSignal;
 }
 
 /** Counts until the end or the signal, and answers readers meanwhile. */
 async function count(counting: Counting): Promise<LiveStatus> {
-  const { store, input, method, untilEnd, lake, terminal, signal } = counting;
-  const reporter = runReporter(terminal);
+  const { store, input, method, untilEnd, lake, reporter, terminal, signal } = counting;
   reporter.begin(input.description, untilEnd);
   // A lake that fails stops the stream, too: what is not kept can't be proved.
   const lakeFailed = new AbortController();
