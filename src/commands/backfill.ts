@@ -5,12 +5,13 @@ import { periodIdOf } from '../batch/billing.js';
 import { readPrices } from '../batch/read-prices.js';
 import { adjustmentJson, isoSecond } from '../batch/report.js';
 import { UsageError } from '../errors.js';
-import { openBooks, openReader } from '../live/client.js';
 import { lakeDirOf, lakeOption, priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
 import { onOff } from '../options/option.js';
 import { dataDirOption, periodOptions } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
 import { requireStoreMethod, storeMethodOptions } from '../options/store-method.js';
+import { openBooks, openReader } from '../stores/open-store.js';
 import { printAdjustments } from '../ui/reconcile-output.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -26,6 +27,7 @@ export const backfillCommand = command({
     'changes nothing. Periods that were invoiced (reconcile --close) get adjustment lines instead of new invoices.',
   options: {
     ...dataDirOption,
+    ...storeOption,
     ...lakeOption,
     ...periodOptions,
     dryRun: onOff({ flag: 'dry-run', flagOnly: true, about: 'only tell what would change' }),
@@ -47,8 +49,8 @@ export const backfillCommand = command({
     let done: Backfill;
     try {
       done = await backfill({
-        openStore: () => openReader(options.dataDir),
-        openBooks: () => openBooks(options.dataDir),
+        openStore: () => openReader(options),
+        openBooks: () => openBooks(options),
         lakeDir: lakeDirOf(options),
         dryRun: options.dryRun,
         nowMs: Date.now(),

@@ -13,10 +13,11 @@ import { BUCKET_MS, DEFAULT_METHOD, INVALID_REASONS, type Method } from '../core
 import type { DeadLetter, StoredState, StoreReader } from '../core/ports.js';
 import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
-import { openBooks } from '../live/client.js';
 import { command } from '../options/command.js';
 import { onOff, optionalText, texts } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
+import { openBooks } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { placeOf } from './dead-letters-options.js';
 
@@ -41,6 +42,7 @@ export const redriveCommand = command({
     'sent. Letters are marked, and not sent twice unless --again says so.',
   options: {
     ...dataDirOption,
+    ...storeOption,
     input: optionalText({
       flag: 'input',
       short: 'i',
@@ -71,7 +73,7 @@ export const redriveCommand = command({
     const { input, at, output, again } = options;
     if ((input === undefined) === (at.length === 0)) throw new UsageError('give --input or --at');
     const dataDir = await checkedDataDir(options.dataDir);
-    const books = await openBooks(options.dataDir);
+    const books = await openBooks(options);
     try {
       const records =
         input === undefined ? await originals(books, at) : await mendedOf(readLines(input), input);

@@ -8,10 +8,11 @@ import type { DeadLetter } from '../core/ports.js';
 import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
 import { openLake } from '../lake/read-lake.js';
-import { openReader } from '../live/client.js';
 import { command } from '../options/command.js';
 import { integer } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
+import { openReader } from '../stores/open-store.js';
 import { cut, visible } from '../ui/escape.js';
 import { jsonLine } from '../ui/json-line.js';
 import { exportCommand } from './dead-letters-export.js';
@@ -27,6 +28,7 @@ const listCommand = command({
   summary: 'list dead letters, newest first',
   options: {
     ...dataDirOption,
+    ...storeOption,
     ...letterFilterOptions,
     limit: integer({ flag: 'limit', default: '50', min: 1, max: LIST_MAX, about: 'how many at most' }),
   },
@@ -37,7 +39,7 @@ const listCommand = command({
   ],
   async run({ options, terminal }) {
     await checkedDataDir(options.dataDir);
-    const reader = await openReader(options.dataDir);
+    const reader = await openReader(options);
     try {
       const { reason, limit } = options;
       const verdict = verdictFilter(options.verdict);
@@ -76,11 +78,11 @@ function shownValue(value: Uint8Array): string {
 const countCommand = command({
   name: 'count',
   summary: 'count dead letters by verdict and reason',
-  options: dataDirOption,
+  options: { ...dataDirOption, ...storeOption },
   examples: [['click-agg dead-letters count', 'how many of each']],
   async run({ options, terminal }) {
     await checkedDataDir(options.dataDir);
-    const reader = await openReader(options.dataDir);
+    const reader = await openReader(options);
     try {
       const counts = await reader.deadLetterCounts();
       if (terminal.wantsJson) await terminal.json(counts);
@@ -103,7 +105,7 @@ const showCommand = command({
     'of the record goes to standard error. The bytes of a bot click are in the log, or, where that has none of ' +
     'it, its fields are in the lake.',
   arguments: [{ name: 'record', about: 'PARTITION:OFFSET, as list shows it', required: true }],
-  options: dataDirOption,
+  options: { ...dataDirOption, ...storeOption },
   examples: [
     ['click-agg dead-letters show 3:1042', 'record 1042 of partition 3'],
     ['click-agg dead-letters show 3:1042 | xxd', 'its bytes'],
@@ -112,7 +114,7 @@ const showCommand = command({
     const place = placeOf(args[0]);
     if (!place) throw new UsageError(`${args[0]} is no record: give PARTITION:OFFSET such as 3:1042`);
     const dataDir = await checkedDataDir(options.dataDir);
-    const reader = await openReader(options.dataDir);
+    const reader = await openReader(options);
     let letter: DeadLetter | undefined;
     try {
       [letter] = await reader.deadLetters({ verdict: undefined, reason: undefined, at: [place], limit: 1 });

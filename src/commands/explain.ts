@@ -1,6 +1,4 @@
 // Tells what one click is worth and why, from the lake.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type ExplainedRecord, explain } from '../batch/explain.js';
 import { openLakeNow } from '../batch/lake-access.js';
 import { withSession } from '../batch/reconcile.js';
@@ -8,11 +6,12 @@ import { isoOrNull } from '../batch/report.js';
 import { DEFAULT_METHOD, type Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { Revision } from '../core/ports.js';
-import { openReader } from '../live/client.js';
 import { lakeDirOf, lakeOption } from '../options/batch.js';
 import { command } from '../options/command.js';
 import { dataDirOption } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
 import { methodWith, requireStoreMethod, storeMethodOptions } from '../options/store-method.js';
+import { openReaderIfAny, type StorePlace } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 
 export const explainCommand = command({
@@ -22,14 +21,14 @@ export const explainCommand = command({
     'Finds all records of a click id in the lake, redeliveries and malformed ones too, and says what decided about ' +
     'each. By the method that the store was counted by, else by the options.',
   arguments: [{ name: 'CLICK_ID', about: 'the click_id as it stands in the record', required: true }],
-  options: { ...dataDirOption, ...lakeOption, ...storeMethodOptions },
+  options: { ...dataDirOption, ...storeOption, ...lakeOption, ...storeMethodOptions },
   examples: [
     ['click-agg explain 0192f3a1-7c1e-7d0a-b8f1-2f6f6f0c9e11', 'why it was billed, or not'],
     ['click-agg explain click-7 --json', 'with all the numbers'],
   ],
   async run({ options, args, terminal, signal }) {
     const clickId = args[0]!;
-    const store = await readStore(options.dataDir);
+    const store = await readStore(options);
     if (store.method) requireStoreMethod(options, store.method);
     const method = store.method ?? methodWith(options, DEFAULT_METHOD);
     const lake = await openLakeNow(lakeDirOf(options));
@@ -48,9 +47,9 @@ export const explainCommand = command({
 });
 
 /** The method and the backfills of the store; no method where nothing was counted yet. */
-async function readStore(dataDir: string): Promise<{ method: Method | undefined; revisions: Revision[] }> {
-  if (!existsSync(join(dataDir, 'store.duckdb'))) return { method: undefined, revisions: [] };
-  const reader = await openReader(dataDir);
+async function readStore(place: StorePlace): Promise<{ method: Method | undefined; revisions: Revision[] }> {
+  const reader = await openReaderIfAny(place);
+  if (!reader) return { method: undefined, revisions: [] };
   try {
     return { method: (await reader.state()).method, revisions: await reader.revisions() };
   } finally {

@@ -11,10 +11,11 @@ import {
 } from '../core/ports.js';
 import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError } from '../errors.js';
-import { openReader } from '../live/client.js';
 import { command } from '../options/command.js';
 import { type OptionValues, oneOf, onOff, optionalInteger, texts } from '../options/option.js';
 import { dataDirOption, periodOptions } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
+import { openReader } from '../stores/open-store.js';
 import { csvLine } from '../ui/csv.js';
 import { jsonLine } from '../ui/json-line.js';
 import type { Terminal } from '../ui/terminal.js';
@@ -28,6 +29,7 @@ const FILTER_GROUP = 'Filters (repeat one, or separate values by commas)';
 
 const queryOptions = {
   ...dataDirOption,
+  ...storeOption,
   ad: texts({ flag: 'ad', group: FILTER_GROUP, value: 'ID', about: 'only these ads' }),
   campaign: texts({ flag: 'campaign', group: FILTER_GROUP, value: 'ID', about: 'only these campaigns' }),
   country: texts({
@@ -83,7 +85,7 @@ export const queryCommand = command({
     const format = terminal.wantsJson ? 'json' : options.format;
     if (options.ledger) refuseWithLedger(options);
     await checkedDataDir(options.dataDir);
-    const reader = await openReader(options.dataDir);
+    const reader = await openReader(options);
     try {
       const { fromMs, toMs } = query;
       if (options.ledger) await printLedger(await reader.ledger({ fromMs, toMs }), format, terminal);

@@ -8,17 +8,19 @@ import { readPrices } from '../batch/read-prices.js';
 import { type Reconciliation, reconcile } from '../batch/reconcile.js';
 import { type Report, reportCsv, reportOf } from '../batch/report.js';
 import { EXIT, UsageError, UserError } from '../errors.js';
-import { openBooks, openReader } from '../live/client.js';
 import { lakeDirOf, lakeOption, priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
 import { integer, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, periodOptions } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
 import { requireStoreMethod, storeMethodOptions } from '../options/store-method.js';
+import { openBooks, openReader, type StorePlace } from '../stores/open-store.js';
 import { htmlReport } from '../ui/html-report.js';
 import { printReport } from '../ui/reconcile-output.js';
 
 const reconcileOptions = {
   ...dataDirOption,
+  ...storeOption,
   ...lakeOption,
   ...periodOptions,
   report: optionalText({
@@ -75,7 +77,7 @@ export const reconcileCommand = command({
     let found: Reconciliation;
     try {
       found = await reconcile({
-        openStore: () => openReader(options.dataDir),
+        openStore: () => openReader(options),
         lakeDir: lakeDirOf(options),
         period,
         sample: options.sample,
@@ -92,7 +94,7 @@ export const reconcileCommand = command({
     }
     const billing = billed ? billingLines(found.campaigns, prices) : [];
     const toWrite = { prices, billing, close: options.close ? period : undefined, nowMs: Date.now() };
-    const books = await withBooks(options.dataDir, hasBooksToWrite(found, toWrite.close), async (store) => {
+    const books = await withBooks(options, hasBooksToWrite(found, toWrite.close), async (store) => {
       if (store.writable) await writeBooks(store.writable, found, toWrite);
       return { closedPeriods: await store.closedPeriods(), adjustments: await store.adjustments() };
     });
@@ -150,12 +152,12 @@ type Writable = Awaited<ReturnType<typeof openBooks>>;
 
 /** Runs `work` with the books, to write only where there is something to write. */
 async function withBooks<T>(
-  dataDir: string,
+  place: StorePlace,
   write: boolean,
   work: (store: Readable & { writable: Writable | undefined }) => Promise<T>,
 ): Promise<T> {
-  const writable = write ? await openBooks(dataDir) : undefined;
-  const store = writable ?? (await openReader(dataDir));
+  const writable = write ? await openBooks(place) : undefined;
+  const store = writable ?? (await openReader(place));
   try {
     return await work({ ...store, writable });
   } finally {

@@ -1,7 +1,6 @@
 // The streaming aggregator: wires log, engine, store and live server, and tells what is going on. What a click
 // is worth is in src/core/, when it is committed in src/engine/.
 import { join } from 'node:path';
-import { openStore } from '../adapters/duckdb/store.js';
 import { methodHash } from '../core/method-hash.js';
 import type { LiveStatus, Store, StoreBooks } from '../core/ports.js';
 import { openDataDir } from '../engine/data-dir.js';
@@ -16,6 +15,8 @@ import { startLiveServer } from '../live/server.js';
 import { command } from '../options/command.js';
 import { duration, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
+import { openStore } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -28,6 +29,7 @@ export const runCommand = command({
     'Follows the log until stopped, unless --until-end or --input is given.',
   options: {
     ...dataDirOption,
+    ...storeOption,
     ...inputOptions,
     untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
     lake: optionalText({
@@ -69,7 +71,7 @@ export const runCommand = command({
       // Two readers can't share a pipe.
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
-      store = await openStore(dataDir.storePath);
+      store = await openStore({ dataDir: path, store: options.store });
       const state = await store.state();
       checkSameMethod(state, method);
       input = await openDecodedInput({

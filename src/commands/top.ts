@@ -1,10 +1,12 @@
 // Watches a living run: the dashboard on a terminal; tables once in a pipe, with --once, or from the store
 // when nothing runs; a document with --json.
 import { UserError } from '../errors.js';
-import { connectLive, type LiveStore, openReader } from '../live/client.js';
+import { connectLive, type LiveStore } from '../live/client.js';
 import { command } from '../options/command.js';
 import { duration, integer, onOff } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
+import { storeOption } from '../options/store.js';
+import { openReader, type StorePlace } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { timeText } from '../ui/top/format.js';
 import { printSnapshot, snapshotDocument } from '../ui/top/plain.js';
@@ -12,6 +14,7 @@ import { type ListRequest, readAtRest, readLive, type Snapshot, VIEWS } from '..
 
 const topOptions = {
   ...dataDirOption,
+  ...storeOption,
   interval: duration({
     flag: 'interval',
     default: '1s',
@@ -47,7 +50,7 @@ export const topCommand = command({
     const once = options.once || terminal.wantsJson || !terminal.interactive;
     const all: ListRequest = { views: VIEWS, filter: '', limit: options.limit };
     const run = await connectLive(dataDir);
-    if (!run) return showAtRest(dataDir, all, terminal);
+    if (!run) return showAtRest(options, all, terminal);
     const first = await readLive(run, once ? all : { ...all, views: ['ads'] });
     if (once) return show(first, terminal);
     const { showDashboard } = await import('../ui/top/show-dashboard.js');
@@ -80,12 +83,12 @@ function readerOf(dataDir: string, first: LiveStore) {
   };
 }
 
-async function showAtRest(dataDir: string, request: ListRequest, terminal: Terminal): Promise<undefined> {
-  const reader = await openReader(dataDir);
+async function showAtRest(place: StorePlace, request: ListRequest, terminal: Terminal): Promise<undefined> {
+  const reader = await openReader(place);
   try {
     const snapshot = await readAtRest(reader, request);
     const asOf = snapshot.asOfMs === undefined ? 'it is empty' : `as of ${timeText(snapshot.asOfMs)}`;
-    terminal.info(`nothing is running in ${dataDir}: showing the store, ${asOf}`);
+    terminal.info(`nothing is running in ${place.dataDir}: showing the store, ${asOf}`);
     await show(snapshot, terminal);
   } finally {
     await reader.close();

@@ -1,11 +1,6 @@
-// Asks a living `run` what the store would say. Who only wants the totals takes `openReader`, which asks the run
-// if there is one and opens the file if not.
-import { existsSync } from 'node:fs';
+// Asks a living `run` what the store would say.
 import { type IncomingMessage, request } from 'node:http';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { openStore, openStoreReader } from '../adapters/duckdb/store.js';
 import type { LiveStatus, StoreBooks, StoreReader, TotalsRow } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { isAlive, type RunFile, readRunFile } from './run-file.js';
@@ -13,9 +8,6 @@ import { decode, encode, errorFromWire, METHODS, type WireError } from './wire.j
 
 /** A run that lives says so at once, even when it is busy. */
 const STATUS_WAIT_MS = 10_000;
-/** A run that begins or ends holds the file for a moment without being there to ask. */
-const CHANGE_WAIT_MS = 10_000;
-const CHANGE_STEP_MS = 100;
 
 /** The store of a living run. */
 export interface LiveStore extends StoreReader, StoreBooks {
@@ -34,42 +26,6 @@ export async function connectLive(dataDir: string): Promise<LiveStore | undefine
   } catch (error) {
     if (error instanceof NobodyThere) return undefined;
     throw error;
-  }
-}
-
-/** Totals to read: from the living run, else from the file. UserError: nothing was counted yet. */
-export async function openReader(dataDir: string): Promise<StoreReader & Pick<StoreBooks, ReadBooks>> {
-  return await liveOrFile(dataDir, openStoreReader);
-}
-
-type ReadBooks = 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments';
-
-/** Totals and books to read and write: through the living run, else in the file. UserError as for `openReader`. */
-export async function openBooks(dataDir: string): Promise<StoreReader & StoreBooks> {
-  return await liveOrFile(dataDir, openStore);
-}
-
-async function liveOrFile<T>(
-  dataDir: string,
-  openFile: (path: string) => Promise<T>,
-): Promise<T | LiveStore> {
-  const path = join(dataDir, 'store.duckdb');
-  const untilMs = Date.now() + CHANGE_WAIT_MS;
-  for (;;) {
-    const live = await connectLive(dataDir);
-    if (live) return live;
-    if (!existsSync(path)) {
-      throw new UserError(`no totals in ${dataDir} yet: run \`click-agg run\` first`, {
-        hint: 'Or check --data-dir.',
-      });
-    }
-    try {
-      return await openFile(path);
-    } catch (error) {
-      const inUse = error instanceof UserError && error.message.includes('is in use by another process');
-      if (!inUse || Date.now() >= untilMs) throw error;
-      await sleep(CHANGE_STEP_MS);
-    }
   }
 }
 

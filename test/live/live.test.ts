@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
 import type { LiveStatus, Store, StoreBooks } from '../../src/core/ports.js';
-import { connectLive, openBooks, openReader } from '../../src/live/client.js';
+import { connectLive } from '../../src/live/client.js';
 import { startLiveServer } from '../../src/live/server.js';
+import { openBooks, openReader } from '../../src/stores/open-store.js';
 import { cell, commitOf, deadLetter } from '../contract/commits.js';
 import { describeStore, EVERYTHING } from '../contract/store-contract.js';
 
@@ -110,18 +111,20 @@ describe('a living run', () => {
       // A dead pid; then a pid that lives, but nobody listens on the port.
       writeFileSync(join(dataDir, 'run.json'), `{"pid":${pid},"port":1,"token":"ab"}\n`);
       expect(await connectLive(dataDir)).toBeUndefined();
-      const reader = await openReader(dataDir);
+      const reader = await openReader({ dataDir, store: 'duckdb' });
       expect(await reader.query(EVERYTHING)).toHaveLength(1);
       await reader.close();
     }
-    const books = await openBooks(dataDir);
+    const books = await openBooks({ dataDir, store: 'duckdb' });
     await books.markRedriven([{ partition: 0, offset: 1 }], 5);
     await books.close();
   });
 
   test('before there is a store, one is told to run first', async () => {
-    await expect(openReader(dataDir)).rejects.toThrow(/no totals in .* yet: run `click-agg run` first/);
-    await expect(openBooks(join(dataDir, 'none'))).rejects.toThrow(/no totals/);
+    await expect(openReader({ dataDir, store: 'duckdb' })).rejects.toThrow(
+      /no totals in .* yet: run `click-agg run` first/,
+    );
+    await expect(openBooks({ dataDir: join(dataDir, 'none'), store: 'duckdb' })).rejects.toThrow(/no totals/);
   });
 
   test('a store that fails is told as it is', async () => {

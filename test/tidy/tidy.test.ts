@@ -42,7 +42,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // It opens sources and the lake by their names, in threads of their own.
   engine: ['core', 'adapters/embedded', 'adapters/file', 'lake'],
   lake: ['core', 'adapters/duckdb'],
-  live: ['core', 'adapters/duckdb'],
+  live: ['core'],
+  stores: ['core', 'live', 'adapters/duckdb', 'adapters/postgres'],
   adapters: ['core'],
 };
 
@@ -69,6 +70,8 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   fzstd: ['adapters/file', 'lake'],
   ink: ['ui'],
   'parquetjs-lite': ['adapters/parquetjs', 'lake'],
+  pg: ['adapters/postgres'],
+  'pg-copy-streams': ['adapters/postgres'],
   react: ['ui'],
   zod: ['options'],
   zx: ['commands', 'bench'],
@@ -143,7 +146,13 @@ test('packages that are declared are imported, and the other way round', () => {
   const usedAnywhere = vendorsOf([...src, ...tests, ...others, ...configs()]);
   const declared = new Set(Object.keys(manifest.dependencies));
   // Used by their commands, or as types of other packages.
-  const tools = new Set(['@biomejs/biome', '@types/node', '@types/react']);
+  const tools = new Set([
+    '@biomejs/biome',
+    '@types/node',
+    '@types/pg',
+    '@types/pg-copy-streams',
+    '@types/react',
+  ]);
   const all = [...declared, ...Object.keys(manifest.devDependencies).filter((name) => !tools.has(name))];
   expect(
     [...used].filter((name) => !declared.has(name)),
