@@ -25,6 +25,14 @@ export class UsageError extends UserError {
   }
 }
 
+/** Another process of the consumer group reads now: drop what is in memory and wait to be the active one again. */
+export class OwnershipLostError extends Error {
+  constructor(message = 'another process of the group has taken over') {
+    super(message);
+    this.name = 'OwnershipLostError';
+  }
+}
+
 /** States what must be true whatever the input is; a violation is our bug. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant violated: ${message} (this is a bug in click-agg)`);

@@ -16,6 +16,14 @@ export interface SourceOptions {
   signal: AbortSignal;
 }
 
+/** A log that several processes may want to read, of which one is active at a time (a consumer group); the others stand by. */
+export interface Membership {
+  /** Waits until this process is the active one. False: the signal came first. */
+  active(signal: AbortSignal): Promise<boolean>;
+  /** Tells the group how far the store has counted, for lag tools. Positions come from the store, never from here. */
+  report(positions: Positions): Promise<void>;
+}
+
 /**
  * Where records come from: the embedded log, a file, Kafka.
  *
@@ -30,6 +38,8 @@ export interface Source {
   readonly seekable: boolean;
   /** Names what is read, for logs: `embedded log ./click-agg-data/log`, `clicks.ndjson`. */
   readonly description: string;
+  /** Present where processes share a log. `read` then throws OwnershipLostError when another one became active. */
+  readonly membership?: Membership;
   /** A batch is the consumer's until the next one is asked for; then its arrays may be used again. */
   read(options: SourceOptions): AsyncIterable<RawBatch>;
   /** Next offset to be written by partition, as far as it is known now: for lag. */
