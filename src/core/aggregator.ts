@@ -11,7 +11,7 @@
 // The last three are judged again whenever a late click changes them; `changed` keeps ledger and totals true.
 //
 // Memory is a function of the log: `restore` rebuilds it from the records at and above the rewind offsets.
-import { FLAG, NONE, verdictOf } from './click-rows.js';
+import { FLAG, verdictOf } from './click-rows.js';
 import { DeadLetters } from './dead-letters.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { Memory } from './memory.js';
@@ -74,7 +74,10 @@ export class Aggregator {
   private recordsSeen = 0;
   private maxEventTimeMs = -Infinity;
 
-  private freshRows: number[] = [];
+  /** Records of the present batch that are neither invalid nor too late. */
+  private readonly countable: number[] = [];
+  /** Rows of the present batch. */
+  private readonly freshRows: number[] = [];
   private openPeriods: Checkpoint['openPeriods'] = [];
   private checkpointChanged = false;
   /** The floor stays low enough for these clicks until they were judged. */
@@ -94,8 +97,8 @@ export class Aggregator {
     private readonly options: AggregatorOptions,
   ) {
     this.memory = new Memory(method, (row, flagsBefore) => this.changed(row, flagsBefore));
-    const { rows, bots, totals } = this.memory;
-    this.letters = new DeadLetters(rows, bots, totals, method);
+    const { rows, totals } = this.memory;
+    this.letters = new DeadLetters(rows, totals, method);
     for (let partition = 0; partition < options.partitionCount; partition++) this.bookOf(partition);
   }
 
@@ -175,7 +178,11 @@ export class Aggregator {
 
   // -------------------------------------------------------------------------------------------- judging
 
-  /** Judges the records of a batch. Records below a partition's position are skipped: they were counted. */
+  /**
+   * Judges the records of a batch. Records below a partition's position are skipped: they were counted.
+   * Stage by stage for the whole batch, not record by record: a stage works on tables of its own, which then stay in
+   * the processor's cache.
+   */
   push(batch: DecodedBatch): void {
     const rebuilding = this.targets.size > 0;
     let beyond = false;
@@ -191,8 +198,11 @@ export class Aggregator {
       this.judge(batch, i, book, rebuilding);
       book.position = offset + 1;
     }
-    this.memory.doubleClicks.settle();
-    this.memory.bots.settle();
+    const redelivered = this.memory.admit(batch, this.countable, this.freshRows);
+    for (const i of rebuilding ? [] : redelivered) {
+      this.enter(this.bookOf(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.duplicate);
+    }
+    this.countable.length = 0;
     this.enterFreshRows(rebuilding);
     if (beyond) this.held.push(structuredClone(batch)); // its owner uses the buffer again
     if (rebuilding) {
@@ -234,16 +244,8 @@ export class Aggregator {
       const click = { partition: book.partition, offset: batch.offset[i]!, eventTimeMs };
       throw new MemoryFloorError([...this.holds, click]);
     }
-    const row = memory.duplicates.admit(batch, i);
-    if (row === NONE) {
-      if (!silent) this.enter(book, eventTimeMs, VERDICT_CODE.duplicate);
-    } else {
-      book.hold(eventTimeMs, batch.offset[i]!);
-      memory.rows.cell[row] = memory.totals.cellOf(batch, i);
-      this.freshRows.push(row);
-      memory.doubleClicks.insert(row);
-      memory.bots.insert(row, batch, i);
-    }
+    this.countable.push(i);
+    book.hold(eventTimeMs, batch.offset[i]!);
     if (eventTimeMs > book.maxEventTimeMs) {
       book.maxEventTimeMs = eventTimeMs;
       if (eventTimeMs > this.maxEventTimeMs) this.maxEventTimeMs = eventTimeMs;
@@ -292,7 +294,7 @@ export class Aggregator {
 
   // -------------------------------------------------------------------------------------------- memory
 
-  /** Forgets clicks that nothing depends on any more; a few at a time isn't worth a walk through all. */
+  /** Forgets clicks that nothing depends on any more. */
   private moveFloor(): void {
     const { method, memory } = this;
     let horizonMs = Infinity;
@@ -308,7 +310,7 @@ export class Aggregator {
     for (const click of this.holds) {
       if (!this.isJudged(click)) floorMs = Math.min(floorMs, memory.floorFor(click.eventTimeMs));
     }
-    if (floorMs > -Infinity && floorMs >= memory.floorMs + memory.floorStepMs) this.forgetBefore(floorMs);
+    if (floorMs > memory.floorMs) this.forgetBefore(floorMs);
   }
 
   private isJudged({ partition, offset }: TooOldClick): boolean {

@@ -1,94 +1,102 @@
-// Bots: more than T clicks of one IP address within a window make all of them a bot's. Clicks are grouped by
-// address; a group with no more than T clicks in memory needs no look. Bot is for ever: more clicks can only
-// bring more windows over the threshold, so a flag once set is never taken back.
+// Bots: more than T clicks of one IP address within a window make all of them a bot's. Bot is for ever: more
+// clicks can only bring more windows over the threshold, so a flag once set is never taken back.
+//
+// A window touches at most two slices. So an address is only looked at once some slice holds more than half of T
+// clicks of it: then it is hot. All others cost one look into one small table.
 import { type ClickRows, FLAG, NONE } from './click-rows.js';
-import { grown, grownCapacity } from './columns.js';
-import type { DecodedBatch } from './decoded-batch.js';
 import { hashWords } from './hash128.js';
-import { SlotTable } from './slot-table.js';
-
-/** A click looks for its place among so many newer ones of its address; beyond, the list is sorted when needed. */
-const WALK_MAX = 16;
+import type { Slice } from './slices.js';
 
 export interface BotRule {
   windowMs: number;
   threshold: number;
 }
 
+/** Clicks of a hot address that came with this batch. */
+interface Pending {
+  slice: Slice;
+  hash: number;
+  /** One of them. */
+  row: number;
+  /** Event time of the oldest. */
+  sinceMs: number;
+}
+
 export class Bots {
-  private readonly table = new SlotTable();
-  private capacity = 256;
-  private used = 0;
-  private freeGroup = NONE;
-  private groupIp = new Uint32Array(4 * this.capacity);
-  /** Newest click of the group, if `sorted`; else any. Next free group of a free one. */
-  private head = new Int32Array(this.capacity);
-  private count = new Int32Array(this.capacity);
-  private sorted = new Uint8Array(this.capacity);
-  /** Groups over the threshold that got clicks in this batch, with the oldest of those clicks' times. */
-  private readonly pending = new Map<number, number>();
+  /** More clicks than this in a slice make an address hot. */
+  private readonly coolMax: number;
+  /** Hashes of hot addresses (and those that share one), with the index of the last slice they have clicks in. */
+  private readonly hot = new Map<number, number>();
+  /** By slice and first row of the address in it. */
+  private pending = new Map<number, Pending>();
 
   constructor(
     private readonly rows: ClickRows,
     private readonly rule: BotRule,
     private readonly changed: (row: number, flagsBefore: number) => void,
-  ) {}
-
-  get bytes(): number {
-    return this.table.bytes + this.used * (16 + 4 + 4 + 1);
+  ) {
+    this.coolMax = Math.floor(rule.threshold / 2);
   }
 
-  insert(row: number, batch: DecodedBatch, i: number): void {
+  insert(row: number, slice: Slice): void {
     const { rows } = this;
-    const group = this.groupOf(batch.ip, 4 * i);
-    rows.ipGroup[row] = group;
-    this.link(group, row);
-    const count = ++this.count[group]!;
-    if (count > this.rule.threshold) {
-      // Below the threshold nothing was looked at: the click that crosses it brings all of them up.
-      const sinceMs = count === this.rule.threshold + 1 ? -Infinity : rows.timeMs[row]!;
-      this.pending.set(group, Math.min(sinceMs, this.pending.get(group) ?? Infinity));
+    const { addresses } = slice;
+    const hash = hashWords(rows.ipWords, 4 * row);
+    const slot = this.find(slice, row, hash);
+    const head = addresses.rowAt(slot);
+    if (head === NONE) {
+      addresses.insertAt(slot, hash, row);
+    } else {
+      // Behind the head, so that an address is known by one row as long as its slice is there.
+      rows.otherOfIp[row] = rows.otherOfIp[head]!;
+      rows.otherOfIp[head] = row;
     }
+    if (!this.hot.has(hash) && !this.isAbove(head === NONE ? row : head)) return;
+    this.hot.set(hash, Math.max(slice.index, this.hot.get(hash) ?? -Infinity));
+    const key = head === NONE ? row : head;
+    const before = this.pending.get(key);
+    const sinceMs = Math.min(rows.timeMs[row]!, before?.sinceMs ?? Infinity);
+    this.pending.set(key, { slice, hash, row, sinceMs });
   }
 
-  private link(group: number, row: number): void {
-    const { rows } = this;
-    const timeMs = rows.timeMs[row]!;
-    let above = NONE;
-    let below = this.head[group]!;
-    if (this.sorted[group] === 1) {
-      for (let steps = 0; below !== NONE && rows.timeMs[below]! > timeMs; steps++) {
-        if (steps === WALK_MAX) {
-          this.sorted[group] = 0;
-          above = NONE;
-          below = this.head[group]!;
-          break;
-        }
-        above = below;
-        below = rows.olderOfIp[below]!;
+  private isAbove(head: number): boolean {
+    let count = 0;
+    for (let row = head; row !== NONE; row = this.rows.otherOfIp[row]!)
+      if (++count > this.coolMax) return true;
+    return false;
+  }
+
+  /** The slot of the row's address in a slice, or the free slot where it belongs. */
+  private find({ addresses }: Slice, row: number, hash: number): number {
+    const { ipWords } = this.rows;
+    const at = 4 * row;
+    let slot = addresses.seek(addresses.first(hash), hash);
+    for (let head = addresses.rowAt(slot); head !== NONE; head = addresses.rowAt(slot)) {
+      const other = 4 * head;
+      if (
+        ipWords[other + 3] === ipWords[at + 3] &&
+        ipWords[other + 2] === ipWords[at + 2] &&
+        ipWords[other + 1] === ipWords[at + 1] &&
+        ipWords[other] === ipWords[at]
+      ) {
+        break;
       }
+      slot = addresses.seek(addresses.next(slot), hash);
     }
-    rows.olderOfIp[row] = below;
-    if (above === NONE) this.head[group] = row;
-    else rows.olderOfIp[above] = row;
+    return slot;
   }
 
   /** Finds the windows over the threshold that this batch's clicks brought about. */
   settle(): void {
-    for (const [group, sinceMs] of this.pending) this.judge(group, sinceMs);
-    this.pending.clear();
+    if (this.pending.size === 0) return;
+    const { pending } = this;
+    this.pending = new Map();
+    for (const address of pending.values()) this.judge(address);
   }
 
-  private judge(group: number, sinceMs: number): void {
+  private judge(address: Pending): void {
     const { rows, rule } = this;
-    if (this.sorted[group] === 0) this.sort(group);
-    // Every window that a new click can push over the threshold lies within its reach on both sides.
-    const reached: number[] = [];
-    for (let row = this.head[group]!; row !== NONE && rows.timeMs[row]! > sinceMs - rule.windowMs; ) {
-      reached.push(row);
-      row = rows.olderOfIp[row]!;
-    }
-    reached.reverse();
+    const reached = this.reach(address);
     let marked = 0;
     let end = 0;
     for (let start = 0; start < reached.length; start++) {
@@ -99,6 +107,20 @@ export class Bots {
     }
   }
 
+  /** The clicks that share a window with the new ones, in order of event time. */
+  private reach({ slice, hash, row, sinceMs }: Pending): Int32Array {
+    const { rows, rule } = this;
+    const reached: number[] = [];
+    for (const near of [slice.previous, slice, slice.next]) {
+      if (!near) continue;
+      let other = near.addresses.rowAt(this.find(near, row, hash));
+      for (; other !== NONE; other = rows.otherOfIp[other]!) {
+        if (rows.timeMs[other]! > sinceMs - rule.windowMs) reached.push(other);
+      }
+    }
+    return Int32Array.from(reached).sort((a, b) => rows.timeMs[a]! - rows.timeMs[b]!);
+  }
+
   private mark(row: number): void {
     const before = this.rows.flags[row]!;
     if (before & FLAG.bot) return;
@@ -106,96 +128,8 @@ export class Bots {
     this.changed(row, before);
   }
 
-  private sort(group: number): void {
-    const { rows } = this;
-    const list: number[] = [];
-    for (let row = this.head[group]!; row !== NONE; row = rows.olderOfIp[row]!) list.push(row);
-    list.sort((a, b) => rows.timeMs[a]! - rows.timeMs[b]!);
-    let below = NONE;
-    for (const row of list) {
-      rows.olderOfIp[row] = below;
-      below = row;
-    }
-    this.head[group] = below;
-    this.sorted[group] = 1;
-  }
-
-  /** Four words of the row's IP address, in `ipWords` from the returned index on. */
-  ipOf(row: number): { words: Uint32Array; at: number } {
-    return { words: this.groupIp, at: 4 * this.rows.ipGroup[row]! };
-  }
-
-  private groupOf(ip: Uint32Array, at: number): number {
-    const { table } = this;
-    const hash = hashWords(ip, at);
-    let slot = table.seek(table.first(hash), hash);
-    for (let group = table.rowAt(slot); group !== NONE; group = table.rowAt(slot)) {
-      const { groupIp } = this;
-      const other = 4 * group;
-      if (
-        groupIp[other + 3] === ip[at + 3] &&
-        groupIp[other + 2] === ip[at + 2] &&
-        groupIp[other + 1] === ip[at + 1] &&
-        groupIp[other] === ip[at]
-      ) {
-        return group;
-      }
-      slot = table.seek(table.next(slot), hash);
-    }
-    const group = this.addGroup();
-    for (let k = 0; k < 4; k++) this.groupIp[4 * group + k] = ip[at + k]!;
-    table.insertAt(slot, hash, group);
-    return group;
-  }
-
-  private addGroup(): number {
-    let group = this.freeGroup;
-    if (group === NONE) {
-      if (this.used === this.capacity) this.grow();
-      group = this.used++;
-    } else {
-      this.freeGroup = this.head[group]!;
-    }
-    this.head[group] = NONE;
-    this.count[group] = 0;
-    this.sorted[group] = 1;
-    return group;
-  }
-
-  private grow(): void {
-    this.capacity = grownCapacity(this.capacity);
-    this.groupIp = grown(this.groupIp, 4 * this.capacity);
-    this.head = grown(this.head, this.capacity);
-    this.count = grown(this.count, this.capacity);
-    this.sorted = grown(this.sorted, this.capacity);
-  }
-
-  /** Takes all clicks before `floorMs` out of the group of `row`, and marks them with `ipCut`. */
-  cut(row: number, floorMs: number): void {
-    const { rows } = this;
-    const group = rows.ipGroup[row]!;
-    let kept = NONE;
-    let at = this.head[group]!;
-    while (at !== NONE) {
-      const older = rows.olderOfIp[at]!;
-      if (rows.timeMs[at]! < floorMs) {
-        rows.flags[at]! |= FLAG.ipCut;
-        this.count[group]!--;
-        if (kept === NONE) this.head[group] = older;
-        else rows.olderOfIp[kept] = older;
-      } else {
-        kept = at;
-      }
-      at = older;
-    }
-    if (this.count[group] === 0) this.removeGroup(group);
-  }
-
-  private removeGroup(group: number): void {
-    const { table } = this;
-    const hash = hashWords(this.groupIp, 4 * group);
-    table.remove(hash, group);
-    this.head[group] = this.freeGroup;
-    this.freeGroup = group;
+  /** Forgets the hot addresses without clicks in slices from `index` on. */
+  forgetBefore(index: number): void {
+    for (const [hash, last] of this.hot) if (last < index) this.hot.delete(hash);
   }
 }

@@ -1,7 +1,7 @@
 // The clicks of the retention horizon: those whose verdict a late click may still change, or that may still
-// have a say in another's. One row a click, one typed array a column: about 75 bytes, where an object with
-// strings takes ten times that. Rows are recycled; a row number is valid until it is freed.
-import { grown, grownCapacity } from './columns.js';
+// have a say in another's. One row a click, one typed array a column: about 85 bytes, where an object with
+// strings takes ten times that. Rows are recycled; a row number is valid until it is freed or `shrink` is called.
+import { grownCapacity, resized } from './columns.js';
 import { type DecodedBatch, INLINE_ID_BYTES_MAX, UUID_ID } from './decoded-batch.js';
 import { hashBytes, hashWords } from './hash128.js';
 import { VERDICT_CODE } from './method.js';
@@ -16,9 +16,6 @@ export const FLAG = {
   lettered: 4,
   /** Came with the present batch; not yet in the totals and the ledger. */
   fresh: 8,
-  /** Already unlinked from its user's and its IP's list by the present eviction. */
-  pairCut: 16,
-  ipCut: 32,
   free: 128,
 } as const;
 
@@ -27,6 +24,9 @@ export function verdictOf(flags: number): number {
   if (flags & FLAG.double) return VERDICT_CODE.doubleClick;
   return flags & FLAG.bot ? VERDICT_CODE.bot : VERDICT_CODE.billable;
 }
+
+/** More free rows than this share of those in memory are given back. */
+const SLACK = 0.15;
 
 export class ClickRows {
   private capacity = 1024;
@@ -44,9 +44,11 @@ export class ClickRows {
   flags = new Uint8Array(this.capacity);
   /** Time since the opening click of the row's double-click period, ms. */
   sinceMs = new Int32Array(this.capacity);
+  /** The next older click of the same user and ad in the same slice, or NONE. */
   olderOfPair = new Int32Array(this.capacity);
-  olderOfIp = new Int32Array(this.capacity);
-  ipGroup = new Int32Array(this.capacity);
+  /** Another click of the same IP address in the same slice, or NONE. */
+  otherOfIp = new Int32Array(this.capacity);
+  ipWords = new Uint32Array(4 * this.capacity);
   cell = new Int32Array(this.capacity);
 
   /** Click ids that are neither UUIDs nor short; `idWords` holds the start. */
@@ -55,7 +57,7 @@ export class ClickRows {
   private longDead = 0;
 
   get bytes(): number {
-    return this.used * (8 + 8 + 2 + 16 + 1 + 16 + 1 + 4 * 5) + this.longIds.byteLength;
+    return this.used * (8 + 8 + 2 + 1 + 1 + 3 * 16 + 4 * 4) + this.longIds.byteLength;
   }
 
   /** A row for record `i` of the batch, with its identity set and the flag `fresh`. */
@@ -74,13 +76,17 @@ export class ClickRows {
     this.flags[row] = FLAG.fresh;
     this.sinceMs[row] = 0;
     this.olderOfPair[row] = NONE;
-    this.olderOfIp[row] = NONE;
+    this.otherOfIp[row] = NONE;
     const to = 4 * row;
     const from = 4 * i;
     this.pairHash[to] = batch.pairHash[from]!;
     this.pairHash[to + 1] = batch.pairHash[from + 1]!;
     this.pairHash[to + 2] = batch.pairHash[from + 2]!;
     this.pairHash[to + 3] = batch.pairHash[from + 3]!;
+    this.ipWords[to] = batch.ip[from]!;
+    this.ipWords[to + 1] = batch.ip[from + 1]!;
+    this.ipWords[to + 2] = batch.ip[from + 2]!;
+    this.ipWords[to + 3] = batch.ip[from + 3]!;
     if (isLong(batch.idLength[i]!)) {
       this.idWords[to] = this.keepLongId(batch.bytes, batch.idStart[i]!, batch.idLength[i]!);
     } else {
@@ -93,13 +99,57 @@ export class ClickRows {
     return row;
   }
 
-  free(row: number): void {
-    if (isLong(this.idLength[row]!)) this.longDead += this.idLength[row]!;
-    this.idLength[row] = 0;
-    this.flags[row] = FLAG.free;
-    this.olderOfPair[row] = this.freeRow;
-    this.freeRow = row;
-    this.live--;
+  /** Frees rows; `rows` is sorted for it, so that new clicks will be written one behind the other. */
+  free(rows: Int32Array): void {
+    rows.sort();
+    for (let i = rows.length - 1; i >= 0; i--) {
+      const row = rows[i]!;
+      if (isLong(this.idLength[row]!)) this.longDead += this.idLength[row]!;
+      this.idLength[row] = 0;
+      this.flags[row] = FLAG.free;
+      this.olderOfPair[row] = this.freeRow;
+      this.freeRow = row;
+    }
+    this.live -= rows.length;
+  }
+
+  /** When too many rows are free, moves the others together. Returns their new numbers by their old ones, if so. */
+  shrink(): Int32Array | undefined {
+    if (this.used - this.live <= this.live * SLACK + 1024) return undefined;
+    const renumbered = new Int32Array(this.used).fill(NONE);
+    let live = 0;
+    for (let row = 0; row < this.used; row++) {
+      if (this.flags[row] === FLAG.free) continue;
+      renumbered[row] = live++;
+    }
+    this.moveTogether(renumbered);
+    this.used = live;
+    this.freeRow = NONE;
+    return renumbered;
+  }
+
+  private moveTogether(renumbered: Int32Array): void {
+    const capacity = grownCapacity(this.live);
+    const wide = [this.idWords, this.pairHash, this.ipWords];
+    const narrow = [
+      this.timeMs,
+      this.offset,
+      this.partition,
+      this.idLength,
+      this.flags,
+      this.sinceMs,
+      this.cell,
+    ];
+    for (let from = 0; from < renumbered.length; from++) {
+      const to = renumbered[from]!;
+      if (to === NONE) continue;
+      // Rows only ever move down.
+      for (const column of wide) column.copyWithin(4 * to, 4 * from, 4 * from + 4);
+      for (const column of narrow) column[to] = column[from]!;
+      this.olderOfPair[to] = moved(renumbered, this.olderOfPair[from]!);
+      this.otherOfIp[to] = moved(renumbered, this.otherOfIp[from]!);
+    }
+    this.resize(Math.min(capacity, this.capacity));
   }
 
   /** Whether the row has the same click id, event time and partition as record `i`: one of them is a redelivery. */
@@ -173,7 +223,7 @@ export class ClickRows {
     if (this.longUsed + length > this.longIds.length && this.longDead > this.longUsed / 2)
       this.compactLongIds();
     if (this.longUsed + length > this.longIds.length) {
-      this.longIds = grown(this.longIds, grownCapacity(this.longUsed + length));
+      this.longIds = resized(this.longIds, grownCapacity(this.longUsed + length));
     }
     const at = this.longUsed;
     for (let k = 0; k < length; k++) this.longIds[at + k] = bytes[start + k]!;
@@ -198,21 +248,28 @@ export class ClickRows {
   }
 
   private grow(): void {
-    const capacity = grownCapacity(this.capacity);
-    this.capacity = capacity;
-    this.timeMs = grown(this.timeMs, capacity);
-    this.offset = grown(this.offset, capacity);
-    this.partition = grown(this.partition, capacity);
-    this.idWords = grown(this.idWords, 4 * capacity);
-    this.idLength = grown(this.idLength, capacity);
-    this.pairHash = grown(this.pairHash, 4 * capacity);
-    this.flags = grown(this.flags, capacity);
-    this.sinceMs = grown(this.sinceMs, capacity);
-    this.olderOfPair = grown(this.olderOfPair, capacity);
-    this.olderOfIp = grown(this.olderOfIp, capacity);
-    this.ipGroup = grown(this.ipGroup, capacity);
-    this.cell = grown(this.cell, capacity);
+    this.resize(grownCapacity(this.capacity));
   }
+
+  private resize(capacity: number): void {
+    this.capacity = capacity;
+    this.timeMs = resized(this.timeMs, capacity);
+    this.offset = resized(this.offset, capacity);
+    this.partition = resized(this.partition, capacity);
+    this.idWords = resized(this.idWords, 4 * capacity);
+    this.idLength = resized(this.idLength, capacity);
+    this.pairHash = resized(this.pairHash, 4 * capacity);
+    this.flags = resized(this.flags, capacity);
+    this.sinceMs = resized(this.sinceMs, capacity);
+    this.olderOfPair = resized(this.olderOfPair, capacity);
+    this.otherOfIp = resized(this.otherOfIp, capacity);
+    this.ipWords = resized(this.ipWords, 4 * capacity);
+    this.cell = resized(this.cell, capacity);
+  }
+}
+
+function moved(renumbered: Int32Array, row: number): number {
+  return row === NONE ? NONE : renumbered[row]!;
 }
 
 function isLong(idLength: number): boolean {

@@ -1,7 +1,6 @@
 // The dead letters of a commit: what is not billed and is kept for people to look at. Invalid and too late
 // records are final at once. A click becomes a bot's when its window fills, and may turn into a double click
 // after that: its letter is then withdrawn.
-import type { Bots } from './bots.js';
 import { type ClickRows, FLAG, verdictOf } from './click-rows.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { formatIp } from './ip-address.js';
@@ -27,7 +26,6 @@ export class DeadLetters {
 
   constructor(
     private readonly rows: ClickRows,
-    private readonly bots: Bots,
     private readonly totals: Totals,
     method: Method,
   ) {
@@ -81,7 +79,6 @@ export class DeadLetters {
 
   private addBot(row: number): void {
     const { rows } = this;
-    const ip = this.bots.ipOf(row);
     this.pendingBytes += BOT_LETTER_BYTES;
     this.letters.push({
       partition: rows.partition[row]!,
@@ -92,7 +89,7 @@ export class DeadLetters {
       appendTimeMs: undefined,
       clickId: utf8.decode(rows.idBytes(row)),
       ...this.totals.describe(rows.cell[row]!),
-      ipAddress: formatIp(ip.words, ip.at),
+      ipAddress: formatIp(rows.ipWords, 4 * row),
       key: undefined,
       value: undefined,
       valueBytes: undefined,

@@ -229,11 +229,6 @@ function optionalIsSound(bytes: Uint8Array, spans: FieldSpans, field: number, by
   return length <= bytesMax;
 }
 
-function hexOf(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  return byte >= 97 && byte <= 102 ? byte - 87 : -1;
-}
-
 /** Packs a canonical lower-case UUID (RFC 9562) or up to 16 bytes; a longer id stays where it is. */
 function packClickId(batch: DecodedBatch, i: number, start: number, length: number): void {
   const { bytes, idWords } = batch;
@@ -252,19 +247,36 @@ function packClickId(batch: DecodedBatch, i: number, start: number, length: numb
   }
 }
 
+/** Values of the lower-case hex digits by their codes; all else has bits of NO_DIGIT. */
+const NO_DIGIT = 0xf0;
+const HEX = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit++) HEX[digit.toString(16).charCodeAt(0)] = digit;
+
 function packUuid(bytes: Uint8Array, start: number, words: Uint32Array, at: number): boolean {
-  let nibble = 0;
-  let word = 0;
-  for (let k = 0; k < 36; k++) {
-    const byte = bytes[start + k]!;
-    if (k === 8 || k === 13 || k === 18 || k === 23) {
-      if (byte !== 45) return false;
-      continue;
-    }
-    const digit = hexOf(byte);
-    if (digit < 0) return false;
-    word = (word << 4) | digit;
-    if ((++nibble & 7) === 0) words[at + (nibble >> 3) - 1] = word;
-  }
+  if (bytes[start + 8] !== 45 || bytes[start + 13] !== 45) return false;
+  if (bytes[start + 18] !== 45 || bytes[start + 23] !== 45) return false;
+  const a = hex4(bytes, start);
+  const b = hex4(bytes, start + 4);
+  const c = hex4(bytes, start + 9);
+  const d = hex4(bytes, start + 14);
+  const e = hex4(bytes, start + 19);
+  const f = hex4(bytes, start + 24);
+  const g = hex4(bytes, start + 28);
+  const h = hex4(bytes, start + 32);
+  if ((a | b | c | d | e | f | g | h) < 0) return false;
+  words[at] = (a << 16) | b;
+  words[at + 1] = (c << 16) | d;
+  words[at + 2] = (e << 16) | f;
+  words[at + 3] = (g << 16) | h;
   return true;
+}
+
+/** Four hex digits as a number, or -1. */
+function hex4(bytes: Uint8Array, at: number): number {
+  const a = HEX[bytes[at]!]!;
+  const b = HEX[bytes[at + 1]!]!;
+  const c = HEX[bytes[at + 2]!]!;
+  const d = HEX[bytes[at + 3]!]!;
+  if (((a | b | c | d) & NO_DIGIT) !== 0) return -1;
+  return (a << 12) | (b << 8) | (c << 4) | d;
 }

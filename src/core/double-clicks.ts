@@ -1,17 +1,22 @@
 // Double clicks: per user and ad, the first click opens a period; clicks within it don't count. The clicks of
-// a pair (user, ad) are a list from newest to oldest. A click that comes in order is judged by the newest one
-// alone; a late one is put in its place, and those after it are judged again until nothing changes.
+// a pair (user, ad) in a slice are a list from newest to oldest. A click that comes in order is judged by the
+// newest one before it alone; a late one is put in its place, and those after it are judged again until nothing
+// changes. A period is no longer than a slice is wide: what a click can open or close ends in the next slice.
 import { type ClickRows, FLAG, NONE } from './click-rows.js';
 import type { Checkpoint } from './ports.js';
-import { SlotTable } from './slot-table.js';
+import type { Slice } from './slices.js';
 
 /** A late click looks for its place along this many newer ones; after that its pair is sorted as a whole. */
 const WALK_MAX = 64;
 
+interface Deferred {
+  slice: Slice;
+  rows: number[];
+}
+
 export class DoubleClicks {
-  private readonly table = new SlotTable();
-  /** Rows that found their place too far down, to be settled pair by pair at the end of the batch. */
-  private deferred: number[] = [];
+  /** Rows that found their place too far down, by the newest row of their pair: settled at the end of the batch. */
+  private deferred: { slice: Slice; row: number }[] = [];
   private readonly newer: number[] = [];
   /** Periods opened by clicks before memory's floor, while memory is rebuilt. */
   private carried = new Map<string, number>();
@@ -23,32 +28,31 @@ export class DoubleClicks {
     private readonly changed: (row: number, flagsBefore: number) => void,
   ) {}
 
-  get bytes(): number {
-    return this.table.bytes;
-  }
-
   carry(periods: Checkpoint['openPeriods']): void {
     this.carried = new Map(periods.map(({ hash, openedMs }) => [hash.join(), openedMs]));
   }
 
-  insert(row: number): void {
-    const { table, rows } = this;
+  insert(row: number, slice: Slice): void {
+    const { rows } = this;
+    const { pairs } = slice;
     const hash = rows.pairHash[4 * row]!;
-    const slot = this.find(row, hash);
-    const head = table.rowAt(slot);
+    const slot = this.find(slice, row);
+    const head = pairs.rowAt(slot);
     if (head === NONE) {
-      table.insertAt(slot, hash, row);
-      this.judge(row, this.openingBefore(row));
+      pairs.insertAt(slot, hash, row);
+      this.judge(row, this.openingBefore(row, slice));
+      this.judgeNextSlice(row, slice);
     } else if (rows.compare(row, head) > 0) {
       rows.olderOfPair[row] = head;
-      table.replaceRow(slot, row);
-      this.judge(row, rows.timeMs[head]! - rows.sinceMs[head]!);
+      pairs.replaceRow(slot, row);
+      this.judge(row, this.openingOf(head));
+      this.judgeNextSlice(row, slice);
     } else {
-      this.insertBelow(head, row);
+      this.insertBelow(head, row, slice);
     }
   }
 
-  private insertBelow(head: number, row: number): void {
+  private insertBelow(head: number, row: number, slice: Slice): void {
     const { rows, newer } = this;
     newer.length = 0;
     let above = head;
@@ -57,7 +61,7 @@ export class DoubleClicks {
       const below = rows.olderOfPair[above]!;
       if (below === NONE || rows.compare(row, below) > 0) break;
       if (newer.length === WALK_MAX) {
-        this.deferred.push(row);
+        this.deferred.push({ slice, row });
         return;
       }
       newer.push(below);
@@ -66,35 +70,56 @@ export class DoubleClicks {
     const below = rows.olderOfPair[above]!;
     rows.olderOfPair[row] = below;
     rows.olderOfPair[above] = row;
-    let openingMs = this.judge(
+    const openingMs = this.judge(
       row,
-      below === NONE ? this.openingBefore(row) : rows.timeMs[below]! - rows.sinceMs[below]!,
+      below === NONE ? this.openingBefore(row, slice) : this.openingOf(below),
     );
-    for (let k = newer.length - 1; k >= 0; k--) {
-      const later = newer[k]!;
-      const before = rows.flags[later]!;
-      const sinceBefore = rows.sinceMs[later]!;
-      openingMs = this.judge(later, openingMs);
-      if (rows.flags[later] === before && rows.sinceMs[later] === sinceBefore) break;
+    if (this.judgeAgain(newer, openingMs)) this.judgeNextSlice(head, slice);
+  }
+
+  /** Judges rows again, from the last (oldest) to the first, until one stays as it was. False: one did. */
+  private judgeAgain(newestFirst: readonly number[], openingMs: number): boolean {
+    const { rows } = this;
+    let opening = openingMs;
+    for (let k = newestFirst.length - 1; k >= 0; k--) {
+      const row = newestFirst[k]!;
+      const flagsBefore = rows.flags[row]!;
+      const sinceBefore = rows.sinceMs[row]!;
+      opening = this.judge(row, opening);
+      if (rows.flags[row] === flagsBefore && rows.sinceMs[row] === sinceBefore) return false;
+    }
+    return true;
+  }
+
+  /** The newest click of a pair in a slice, `head`, is new or judged differently: judges the pair's clicks after it. */
+  private judgeNextSlice(head: number, slice: Slice): void {
+    const { rows } = this;
+    let last = head;
+    for (let next = slice.next; next; next = next.next) {
+      const nextHead = next.pairs.rowAt(this.find(next, last));
+      if (nextHead === NONE) return;
+      const newestFirst: number[] = [];
+      for (let row = nextHead; row !== NONE; row = rows.olderOfPair[row]!) newestFirst.push(row);
+      if (!this.judgeAgain(newestFirst, this.openingOf(last))) return;
+      last = nextHead;
     }
   }
 
   /** Settles what `insert` deferred: sorts those pairs as a whole, so that a hot pair costs n log n a batch. */
   settle(): void {
     if (this.deferred.length === 0) return;
-    const { rows, table } = this;
-    const byPair = new Map<number, number[]>();
-    for (const row of this.deferred) {
-      const head = table.rowAt(this.find(row, rows.pairHash[4 * row]!));
-      const list = byPair.get(head);
-      if (list) list.push(row);
-      else byPair.set(head, [row]);
+    const byPair = new Map<number, Deferred>();
+    for (const { slice, row } of this.deferred) {
+      const head = slice.pairs.rowAt(this.find(slice, row));
+      const pair = byPair.get(head);
+      if (pair) pair.rows.push(row);
+      else byPair.set(head, { slice, rows: [row] });
     }
     this.deferred = [];
     for (const [head, added] of byPair) this.mergePair(head, added);
   }
 
-  private mergePair(head: number, added: number[]): void {
+  private mergePair(head: number, { slice, rows: added }: Deferred): void {
     const { rows } = this;
     added.sort((a, b) => rows.compare(a, b));
     const oldest = added[0]!;
@@ -106,12 +131,13 @@ export class DoubleClicks {
     }
     // A deferred click is older than its pair's head, so the head stays the head.
     const merged = [...newer.reverse(), ...added].sort((a, b) => rows.compare(a, b));
-    let openingMs = below === NONE ? this.openingBefore(oldest) : rows.timeMs[below]! - rows.sinceMs[below]!;
+    let openingMs = below === NONE ? this.openingBefore(oldest, slice) : this.openingOf(below);
     for (const row of merged) {
       rows.olderOfPair[row] = below;
       openingMs = this.judge(row, openingMs);
       below = row;
     }
+    this.judgeNextSlice(head, slice);
   }
 
   /** Judges a row by the opening click before it; returns the opening time that holds after it. */
@@ -129,18 +155,26 @@ export class DoubleClicks {
     return isDouble ? openingMs : rows.timeMs[row]!;
   }
 
-  private openingBefore(row: number): number {
+  /** When the period opened that holds after this row, epoch ms. */
+  private openingOf(row: number): number {
+    return this.rows.timeMs[row]! - this.rows.sinceMs[row]!;
+  }
+
+  /** The same before the oldest row of its pair in a slice. */
+  private openingBefore(row: number, { previous }: Slice): number {
+    const before = previous ? previous.pairs.rowAt(this.find(previous, row)) : NONE;
+    if (before !== NONE) return this.openingOf(before);
     if (this.carried.size === 0) return -Infinity;
     return this.carried.get(this.rows.pairHash.subarray(4 * row, 4 * row + 4).join()) ?? -Infinity;
   }
 
-  /** The slot of the row's pair, or the free slot where it belongs. */
-  private find(row: number, hash: number): number {
-    const { table, rows } = this;
-    const { pairHash } = rows;
+  /** The slot of the row's pair in a slice, or the free slot where it belongs. */
+  private find({ pairs }: Slice, row: number): number {
+    const { pairHash } = this.rows;
     const at = 4 * row;
-    let slot = table.seek(table.first(hash), hash);
-    for (let head = table.rowAt(slot); head !== NONE; head = table.rowAt(slot)) {
+    const hash = pairHash[at]!;
+    let slot = pairs.seek(pairs.first(hash), hash);
+    for (let head = pairs.rowAt(slot); head !== NONE; head = pairs.rowAt(slot)) {
       const other = 4 * head;
       if (
         pairHash[other + 1] === pairHash[at + 1] &&
@@ -149,26 +183,23 @@ export class DoubleClicks {
       ) {
         break;
       }
-      slot = table.seek(table.next(slot), hash);
+      slot = pairs.seek(pairs.next(slot), hash);
     }
     return slot;
   }
 
-  /** Cuts the pair of `row` off below `floorMs`, and marks what is cut with `pairCut`. */
-  cut(row: number, floorMs: number): void {
-    const { rows, table } = this;
-    const slot = this.find(row, rows.pairHash[4 * row]!);
-    let kept = NONE;
-    let below = table.rowAt(slot);
-    while (below !== NONE && rows.timeMs[below]! >= floorMs) {
-      kept = below;
-      below = rows.olderOfPair[below]!;
+  /** The periods that clicks before the floor opened and that reach into `slice`, the first one that is kept. */
+  periodsInto({ pairs }: Slice, floorMs: number): Checkpoint['openPeriods'] {
+    const { rows } = this;
+    const periods: { hash: [number, number, number, number]; openedMs: number }[] = [];
+    for (const head of pairs.rows()) {
+      let oldest = head;
+      while (rows.olderOfPair[oldest] !== NONE) oldest = rows.olderOfPair[oldest]!;
+      const openedMs = this.openingOf(oldest);
+      if (openedMs >= floorMs) continue;
+      const hash = Array.from(rows.pairHash.subarray(4 * oldest, 4 * oldest + 4));
+      periods.push({ hash: hash as [number, number, number, number], openedMs });
     }
-    if (kept === NONE) table.removeAt(slot);
-    else rows.olderOfPair[kept] = NONE;
-    while (below !== NONE) {
-      rows.flags[below]! |= FLAG.pairCut;
-      below = rows.olderOfPair[below]!;
-    }
+    return periods;
   }
 }

@@ -2,34 +2,22 @@
 // the horizon need to be known: an older redelivery has the event time of its original, and is too late.
 import { type ClickRows, clickIdHash, NONE } from './click-rows.js';
 import type { DecodedBatch } from './decoded-batch.js';
-import { SlotTable } from './slot-table.js';
+import type { Slice } from './slices.js';
 
 export class Duplicates {
-  private readonly table = new SlotTable();
-
   constructor(private readonly rows: ClickRows) {}
 
-  get bytes(): number {
-    return this.table.bytes;
-  }
-
-  /** Adds record `i` as a row and returns it, or NONE if it is a redelivery. */
-  admit(batch: DecodedBatch, i: number): number {
-    const { table, rows } = this;
+  /** Adds record `i`, of the given slice, as a row and returns it, or NONE if it is a redelivery. */
+  admit({ ids }: Slice, batch: DecodedBatch, i: number): number {
+    const { rows } = this;
     const hash = clickIdHash(batch, i);
-    let slot = table.seek(table.first(hash), hash);
-    for (let row = table.rowAt(slot); row !== NONE; row = table.rowAt(slot)) {
+    let slot = ids.seek(ids.first(hash), hash);
+    for (let row = ids.rowAt(slot); row !== NONE; row = ids.rowAt(slot)) {
       if (rows.isSameClick(row, batch, i)) return NONE;
-      slot = table.seek(table.next(slot), hash);
+      slot = ids.seek(ids.next(slot), hash);
     }
     const row = rows.add(batch, i);
-    table.insertAt(slot, hash, row);
+    ids.insertAt(slot, hash, row);
     return row;
-  }
-
-  forget(row: number): void {
-    const { table, rows } = this;
-    const hash = rows.idHash(row);
-    table.remove(hash, row);
   }
 }

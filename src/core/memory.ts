@@ -1,15 +1,18 @@
 // What the engine remembers of the log: the clicks of the horizon and the indexes over them. How far back that
 // has to go, and how it is forgotten, is here; what it is used for, in the files of the rules.
 import { Bots } from './bots.js';
-import { ClickRows, FLAG, NONE } from './click-rows.js';
+import { ClickRows, NONE } from './click-rows.js';
+import type { DecodedBatch } from './decoded-batch.js';
 import { DoubleClicks } from './double-clicks.js';
 import { Duplicates } from './duplicates.js';
 import { BUCKET_MS, type Method } from './method.js';
 import type { Checkpoint } from './ports.js';
+import { Slices } from './slices.js';
 import { Totals } from './totals.js';
 
 export class Memory {
   readonly rows = new ClickRows();
+  readonly slices: Slices;
   readonly duplicates = new Duplicates(this.rows);
   readonly doubleClicks: DoubleClicks;
   readonly bots: Bots;
@@ -22,6 +25,7 @@ export class Memory {
     private readonly method: Method,
     changed: (row: number, flagsBefore: number) => void,
   ) {
+    this.slices = new Slices(method);
     this.doubleClicks = new DoubleClicks(this.rows, method.doubleClickMs, changed);
     this.bots = new Bots(
       this.rows,
@@ -31,24 +35,26 @@ export class Memory {
   }
 
   get bytes(): number {
-    const { rows, duplicates, doubleClicks, bots, totals } = this;
-    return rows.bytes + duplicates.bytes + doubleClicks.bytes + bots.bytes + totals.bytes;
+    return this.rows.bytes + this.slices.bytes + this.totals.bytes;
   }
 
-  /** The floor that memory needs if clicks at or after `horizonMs` may still come. */
+  /** The floor that memory needs if clicks at or after `horizonMs` may still come: the start of a slice. */
   floorFor(horizonMs: number): number {
     const { botWindowMs, doubleClickMs } = this.method;
+    const { widthMs } = this.slices;
     // Verdicts may change back to one window before the horizon; cells are whole minutes; and to give those
     // clicks the same verdict when memory is rebuilt takes the clicks of one more window, or an open period.
     const changesMs = minuteOf(horizonMs - botWindowMs);
-    return minuteOf(Math.min(changesMs - botWindowMs, horizonMs - doubleClickMs));
+    const neededMs = Math.min(changesMs - botWindowMs, horizonMs - doubleClickMs);
+    return Math.floor(neededMs / widthMs) * widthMs;
   }
 
   /** Whether memory holds all that a click of this event time needs. */
   reachesBackFor(eventTimeMs: number): boolean {
     const { botWindowMs, doubleClickMs } = this.method;
-    // Nearly always: the click is younger than all that rounding to minutes could make of the floor.
-    const surelyMs = this.floorMs + Math.max(2 * botWindowMs, doubleClickMs) + 2 * BUCKET_MS;
+    // Nearly always: the click is younger than all that rounding could make of the floor.
+    const surelyMs =
+      this.floorMs + Math.max(2 * botWindowMs, doubleClickMs) + BUCKET_MS + this.slices.widthMs;
     return eventTimeMs >= surelyMs || this.floorFor(eventTimeMs) >= this.floorMs;
   }
 
@@ -60,43 +66,52 @@ export class Memory {
     return minuteOf(floorMs + this.method.botWindowMs + BUCKET_MS - 1);
   }
 
-  /** The least step of the floor that is worth a walk through all clicks. */
-  get floorStepMs(): number {
-    const horizonMs = this.method.watermarkDelayMs + this.method.allowedLatenessMs;
-    return Math.max(BUCKET_MS, minuteOf(horizonMs / 8));
+  /**
+   * Takes the `countable` records of a batch in, judges them, and adds their rows to `freshRows`. Returns the
+   * records that are redeliveries.
+   */
+  admit(batch: DecodedBatch, countable: readonly number[], freshRows: number[]): number[] {
+    const { rows, slices, duplicates, doubleClicks, bots, totals } = this;
+    const redelivered: number[] = [];
+    for (const i of countable) {
+      const row = duplicates.admit(slices.of(batch.eventTimeMs[i]!), batch, i);
+      if (row === NONE) redelivered.push(i);
+      else freshRows.push(row);
+    }
+    let next = 0;
+    let fresh = 0;
+    for (const i of countable) {
+      if (redelivered[next] === i) next++;
+      else rows.cell[freshRows[fresh++]!] = totals.cellOf(slices.of(batch.eventTimeMs[i]!), batch, i);
+    }
+    for (const row of freshRows) doubleClicks.insert(row, slices.of(rows.timeMs[row]!));
+    doubleClicks.settle();
+    for (const row of freshRows) bots.insert(row, slices.of(rows.timeMs[row]!));
+    bots.settle();
+    return redelivered;
   }
 
   /** Forgets clicks and cells before `floorMs`; returns the double-click periods that reach past it. */
   forgetBefore(floorMs: number): Checkpoint['openPeriods'] {
-    const { rows } = this;
-    const reachMs = floorMs + this.method.doubleClickMs;
-    const crossing: number[] = [];
-    // Freed after the walk: cutting the lists reads the rows that go with them.
-    const gone: number[] = [];
-    for (let row = 0; row < rows.used; row++) {
-      const flags = rows.flags[row]!;
-      if (flags & FLAG.free) continue;
-      const timeMs = rows.timeMs[row]!;
-      if (timeMs >= floorMs) {
-        if (flags & FLAG.double && timeMs < reachMs && timeMs - rows.sinceMs[row]! < floorMs)
-          crossing.push(row);
-        continue;
-      }
-      if (!(flags & FLAG.pairCut)) this.doubleClicks.cut(row, floorMs);
-      if (!(flags & FLAG.ipCut)) this.bots.cut(row, floorMs);
-      this.duplicates.forget(row);
-      gone.push(row);
+    const { rows, slices, totals } = this;
+    for (const slice of slices.dropBefore(floorMs)) {
+      rows.free(slice.ids.rows());
+      totals.forget(slice);
     }
-    for (const row of gone) rows.free(row);
-    this.totals.forgetBefore(floorMs);
+    this.bots.forgetBefore(floorMs / slices.widthMs);
     this.floorMs = floorMs;
-    // One a pair: its oldest click left.
-    return crossing
-      .filter((row) => rows.olderOfPair[row] === NONE)
-      .map((row) => ({
-        hash: Array.from(rows.pairHash.subarray(4 * row, 4 * row + 4)) as [number, number, number, number],
-        openedMs: rows.timeMs[row]! - rows.sinceMs[row]!,
-      }));
+    this.shrink();
+    const first = slices.startingAt(floorMs);
+    return first ? this.doubleClicks.periodsInto(first, floorMs) : [];
+  }
+
+  /** Gives memory back after a time with more clicks. Rows have other numbers then: no one else may hold any. */
+  private shrink(): void {
+    const renumbered = this.rows.shrink();
+    if (!renumbered) return;
+    for (const { ids, pairs, addresses } of this.slices.all()) {
+      for (const table of [ids, pairs, addresses]) table.renumber(renumbered);
+    }
   }
 }
 

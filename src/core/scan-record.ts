@@ -39,9 +39,25 @@ function isName(bytes: Uint8Array, start: number, length: number, field: number)
   return true;
 }
 
-function fieldOf(bytes: Uint8Array, start: number, length: number, guess: number): number {
-  // Producers write fields in the same order every time: the one after the last is nearly always right.
-  if (guess < UNKNOWN_FIELD && isName(bytes, start, length, guess)) return guess;
+/** Whether the name and its closing quote stand at `start`. */
+function isNextName(bytes: Uint8Array, start: number, field: number): boolean {
+  const name = NAMES[field]!;
+  const { length } = name;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== name[i]) return false;
+  return bytes[start + length] === 34;
+}
+
+/** Where the string that begins at `start` ends; -1 if it doesn't, or isn't plain ASCII. */
+function plainEnd(bytes: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte === 34) return i;
+    if (byte === 92 || byte < 32 || byte > 127) return -1;
+  }
+  return -1;
+}
+
+function fieldOf(bytes: Uint8Array, start: number, length: number): number {
   for (let field = 0; field < UNKNOWN_FIELD; field++) if (isName(bytes, start, length, field)) return field;
   return UNKNOWN_FIELD;
 }
@@ -100,14 +116,17 @@ export function scanRecord(bytes: Uint8Array, start: number, end: number, spans:
     while (i < end && isSpace(bytes[i]!)) i++;
     if (i >= end || bytes[i] !== 34) return false; // an empty object, too: it has no field, whoever finds that
     const nameStart = ++i;
-    let byte = bytes[i]!;
-    while (i < end && byte !== 34) {
-      if (byte === 92 || byte < 32) return false;
-      wide |= byte;
-      byte = bytes[++i]!;
+    let byte: number;
+    let field = guess;
+    // Producers write fields in the same order every time: the one after the last is nearly always right.
+    if (guess < UNKNOWN_FIELD && isNextName(bytes, nameStart, guess)) {
+      i += NAMES[guess]!.length;
+    } else {
+      i = plainEnd(bytes, i, end);
+      if (i < 0) return false;
+      field = fieldOf(bytes, nameStart, i - nameStart);
     }
     if (i >= end) return false;
-    const field = fieldOf(bytes, nameStart, i - nameStart, guess);
     guess = field + 1;
     i++;
     while (i < end && isSpace(bytes[i]!)) i++;

@@ -3,8 +3,11 @@
 // Entries with equal hashes are told apart by the caller, who knows the rows.
 
 const EMPTY = -1;
+const CAPACITY_MIN = 8;
 const LOAD_MAX = 0.8;
-const GROWTH = 1.5;
+/** Small tables double; larger ones grow by little, since they are many. */
+const SMALL = 1024;
+const GROWTH = 1.25;
 
 export class SlotTable {
   /** Pairs (hash, row); row is EMPTY (-1) in a free slot. */
@@ -12,12 +15,15 @@ export class SlotTable {
   private capacity: number;
   /** capacity / 2^32: multiplying a hash by it gives its home slot, for any capacity (Lemire's fast range). */
   private scale: number;
+  private sizeMax: number;
   size = 0;
 
-  constructor(capacity = 1024) {
-    this.capacity = capacity;
-    this.scale = capacity / 4_294_967_296;
-    this.slots = new Int32Array(2 * capacity).fill(EMPTY);
+  /** A table that holds `expected` rows before it grows. */
+  constructor(expected = 0) {
+    this.capacity = Math.max(CAPACITY_MIN, Math.ceil(expected / LOAD_MAX) + 1);
+    this.scale = this.capacity / 4_294_967_296;
+    this.sizeMax = this.capacity * LOAD_MAX;
+    this.slots = new Int32Array(2 * this.capacity).fill(EMPTY);
   }
 
   get bytes(): number {
@@ -58,7 +64,7 @@ export class SlotTable {
   insertAt(slot: number, hash: number, row: number): void {
     this.slots[2 * slot] = hash;
     this.slots[2 * slot + 1] = row;
-    if (++this.size > this.capacity * LOAD_MAX) this.grow();
+    if (++this.size > this.sizeMax) this.grow();
   }
 
   /** Takes out the entry of `row`, which must be there. */
@@ -71,8 +77,23 @@ export class SlotTable {
     this.removeAt(slot);
   }
 
+  /** All rows, in no order. */
+  rows(): Int32Array {
+    const { slots } = this;
+    const rows = new Int32Array(this.size);
+    let count = 0;
+    for (let i = 1; i < slots.length; i += 2) if (slots[i] !== EMPTY) rows[count++] = slots[i]!;
+    return rows;
+  }
+
+  /** Gives every row the number that `renumbered` has for it. */
+  renumber(renumbered: Int32Array): void {
+    const { slots } = this;
+    for (let i = 1; i < slots.length; i += 2) if (slots[i] !== EMPTY) slots[i] = renumbered[slots[i]!]!;
+  }
+
   /** Takes out the entry at `slot` and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-  removeAt(slot: number): void {
+  private removeAt(slot: number): void {
     const { slots, capacity } = this;
     this.size--;
     let gap = slot;
@@ -93,8 +114,9 @@ export class SlotTable {
 
   private grow(): void {
     const old = this.slots;
-    this.capacity = Math.ceil(this.capacity * GROWTH);
+    this.capacity = Math.ceil(this.capacity * (this.capacity < SMALL ? 2 : GROWTH));
     this.scale = this.capacity / 4_294_967_296;
+    this.sizeMax = this.capacity * LOAD_MAX;
     this.slots = new Int32Array(2 * this.capacity).fill(EMPTY);
     for (let i = 0; i < old.length; i += 2) {
       if (old[i + 1] === EMPTY) continue;
