@@ -33,6 +33,16 @@ export class OwnershipLostError extends Error {
   }
 }
 
+/** Another process has made itself the store's writer: what this one counted since its last commit is not written. */
+export class FencedError extends UserError {
+  constructor() {
+    super('another process has taken the store over', {
+      hint: 'One process counts into a store; what this one had not committed, the other counts from the log.',
+    });
+    this.name = 'FencedError';
+  }
+}
+
 /** States what must be true whatever the input is; a violation is our bug. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant violated: ${message} (this is a bug in click-agg)`);
