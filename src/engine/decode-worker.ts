@@ -23,7 +23,7 @@ let wake: (() => void) | undefined;
 let stopping = new AbortController();
 
 try {
-  const opened = await openSource(spec);
+  const opened = await openSource(spec, (line) => send({ kind: 'warning', line }));
   let source = opened.source;
   const decoder = createDecoder({ method, partitions });
 
@@ -70,7 +70,8 @@ try {
     wake?.();
   });
   const { partitionCount, seekable, description } = source;
-  send({ kind: 'opened', partitionCount, seekable, description, file: opened.file });
+  const { file, logIdentity } = opened;
+  send({ kind: 'opened', partitionCount, seekable, description, file, logIdentity });
 } catch (error) {
   sendFailure(error);
 }

@@ -26,7 +26,9 @@ export type FromDecoder =
       seekable: boolean;
       description: string;
       file: FileTraits | undefined;
+      logIdentity: string | undefined;
     }
+  | { kind: 'warning'; line: string }
   | { kind: 'matches'; answers: readonly boolean[] }
   | { kind: 'behind'; seekable: boolean }
   | { kind: 'batch'; batch: DecodedBatch }
@@ -51,8 +53,10 @@ export interface DecodedInput {
   /** Whether it can be read again from an older position. */
   readonly seekable: boolean;
   readonly description: string;
-  /** Absent for the embedded log. */
+  /** Absent for a log. */
   readonly file: FileTraits | undefined;
+  /** Names this very log; absent for a file. */
+  readonly logIdentity: string | undefined;
   /** Which of these inputs the file is. To be asked before it is read. */
   matches(identities: readonly InputIdentity[]): Promise<readonly boolean[]>;
   /** Puts earlier files before this one. To be told before it is read. */
@@ -63,10 +67,13 @@ export interface DecodedInput {
   close(): Promise<void>;
 }
 
-/** Starts the decoding thread and opens the source in it. */
-export async function openDecodedInput(setup: DecoderSetup): Promise<DecodedInput> {
+/** Starts the decoding thread and opens the source in it. `warn` gets lines for people on what the source waits for. */
+export async function openDecodedInput(
+  setup: DecoderSetup,
+  warn: (line: string) => void = () => {},
+): Promise<DecodedInput> {
   const worker = new Worker(new URL('./decode-worker.js', import.meta.url), { workerData: setup });
-  const mail = new Mailbox(worker);
+  const mail = new Mailbox(worker, warn);
   const send = (message: ToDecoder, transfer: ArrayBuffer[] = []): void =>
     worker.postMessage(message, transfer);
   const opened = await mail.next('opened');
@@ -105,14 +112,13 @@ export async function openDecodedInput(setup: DecoderSetup): Promise<DecodedInpu
     }
   }
 
-  let { seekable } = opened;
+  const { kind: _, ...traits } = opened;
+  let { seekable } = traits;
   return {
-    partitionCount: opened.partitionCount,
+    ...traits,
     get seekable() {
       return seekable;
     },
-    description: opened.description,
-    file: opened.file,
     async matches(identities) {
       send({ kind: 'matches', identities });
       return (await mail.next('matches')).answers;
@@ -149,7 +155,10 @@ class Mailbox {
     return this.failure !== undefined;
   }
 
-  constructor(worker: Worker) {
+  constructor(
+    worker: Worker,
+    private readonly warn: (line: string) => void,
+  ) {
     worker.on('message', (message: FromDecoder) => this.arrive(message));
     worker.on('error', (error: Error) => this.fail(error));
     worker.on('exit', () => this.fail(new Error('the decoding thread has ended')));
@@ -167,6 +176,10 @@ class Mailbox {
   private arrive(message: FromDecoder): void {
     if (message.kind === 'failed') {
       this.fail(errorOf(message));
+      return;
+    }
+    if (message.kind === 'warning') {
+      this.warn(message.line);
       return;
     }
     const index = this.waiting.findIndex(({ kinds }) => kinds.includes(message.kind));

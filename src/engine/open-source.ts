@@ -3,11 +3,15 @@
 import { logSource } from '../adapters/embedded/log-source.js';
 import { type FileFormat, fileSource } from '../adapters/file/file-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
+import type { KafkaConnection } from '../adapters/kafka/connection.js';
+import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { RawBatch } from '../core/batches.js';
 import type { Source, SourceOptions } from '../core/ports.js';
 
 export type SourceSpec =
   | { kind: 'embedded'; logDir: string }
+  /** Without a group nobody else shares the reading. */
+  | { kind: 'kafka'; connection: KafkaConnection; topic: string; group: string | undefined }
   /** `path` may be `-`, standard input. */
   | { kind: 'file'; path: string; partitions: number; format: FileFormat };
 
@@ -27,23 +31,45 @@ export interface FileTraits {
 export interface OpenedSource {
   source: Source;
   file: FileTraits | undefined;
+  /** Names this very log, so that another one isn't taken for it; undefined: a file. */
+  logIdentity: string | undefined;
   /** Whether a file is the one of `identity`. Before it is read. */
   matches(identity: InputIdentity): Promise<boolean>;
   /** The source as the last part of a log: behind the earlier files, its lines numbered from `firstLine`. */
   behind(earlier: readonly EarlierFile[], firstLine: number): Promise<Source>;
 }
 
-/** Opens the source. Its errors are for people. */
-export async function openSource(spec: SourceSpec): Promise<OpenedSource> {
+/** Opens the source. Its errors are for people; so are the lines that `warn` gets of what it waits for. */
+export async function openSource(
+  spec: SourceSpec,
+  warn: (line: string) => void = () => {},
+): Promise<OpenedSource> {
+  if (spec.kind === 'kafka') {
+    const source = await kafkaSource({ ...spec, warn });
+    return {
+      source,
+      file: undefined,
+      logIdentity: source.identity,
+      matches: async () => false,
+      behind: async () => source,
+    };
+  }
   if (spec.kind === 'embedded') {
     const source = await logSource(spec.logDir);
-    return { source, file: undefined, matches: async () => false, behind: async () => source };
+    return {
+      source,
+      file: undefined,
+      logIdentity: source.identity,
+      matches: async () => false,
+      behind: async () => source,
+    };
   }
   const { path, partitions, format } = spec;
   const source = await fileSource({ path, partitions, format });
   return {
     source,
     file: { identity: source.identity, lineNumbered: source.format === 'clicks' },
+    logIdentity: undefined,
     matches: (identity) => source.matches(identity),
     async behind(earlier, firstLine) {
       const parts: Source[] = [];

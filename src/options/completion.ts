@@ -38,7 +38,7 @@ function placesOf(command: Command, groups: readonly string[], globals: readonly
   const own: Place = {
     path,
     about: command.summary,
-    options: [...Object.values(command.options), ...globals],
+    options: [...Object.values(command.options).filter((spec) => !spec.neverTyped), ...globals],
     commands,
     choices: command.arguments[0]?.choices ?? [],
   };

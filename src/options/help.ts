@@ -92,8 +92,9 @@ export function groupsOf(table: OptionTable): [string, OptionSpec[]][] {
   return [...groups].filter(([, specs]) => specs.length > 0);
 }
 
-/** `-i, --input FILE`, `--lake [DIR]`. */
+/** `-i, --input FILE`, `--lake [DIR]`; of an option that is never typed, its variable. */
 export function flagText(spec: OptionSpec): string {
+  if (spec.neverTyped) return environmentName(spec);
   const value = isSwitch(spec) ? '' : spec.valueOptional ? ` [${spec.value}]` : ` ${spec.value}`;
   return `${spec.short ? `-${spec.short}, ` : ''}--${spec.flag}${value}`;
 }
@@ -102,7 +103,7 @@ function optionRow(spec: OptionSpec): [string, string] {
   const notes = [
     isSwitch(spec) || spec.default === undefined || spec.default === '' ? '' : `[default ${spec.default}]`,
     spec.repeatable ? '[may be repeated]' : '',
-    spec.flagOnly ? '' : `[env ${environmentName(spec)}]`,
+    spec.flagOnly || spec.neverTyped ? '' : `[env ${environmentName(spec)}]`,
   ];
   return [flagText(spec), [spec.about, ...notes.filter(Boolean)].join(' ')];
 }

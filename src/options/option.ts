@@ -21,6 +21,8 @@ export interface OptionSpec<T = unknown> {
   readonly choices?: readonly string[];
   /** Never read from the environment or a config file (`--help`-like, one-shot options). */
   readonly flagOnly?: boolean;
+  /** Never typed: a secret that others would see on the command line. Environment and config file only. */
+  readonly neverTyped?: boolean;
   /** Kept out of logs and `--json`. */
   readonly secret?: boolean;
   /** From the typed text (switch: 'true' | 'false') to the value. */

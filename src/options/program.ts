@@ -89,6 +89,7 @@ function addCommand(
 
 function addOptions(parser: Parser, table: OptionTable): void {
   for (const spec of Object.values(table)) {
+    if (spec.neverTyped) continue;
     parser.addOption(optionOf(spec));
     // What the environment or a config file switched on can be switched off again.
     if (isSwitch(spec) && !spec.flag.startsWith('no-'))
