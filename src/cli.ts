@@ -10,11 +10,17 @@ import { resolveOptions } from './options/resolve.js';
 import { globalOptions } from './options/shared.js';
 import { BrokenPipe, createTerminal, isBrokenPipe } from './ui/create-terminal.js';
 import { visible } from './ui/escape.js';
+import type { StructuredLog } from './ui/structured-log.js';
 import type { Terminal } from './ui/terminal.js';
 import { VERSION } from './version.js';
 
 /** Help wider than this is hard to read. */
 const HELP_COLUMNS_MAX = 110;
+
+/** How to log what happens outside a command: as text until the options have said otherwise. */
+interface Log {
+  structured: StructuredLog | undefined;
+}
 
 type RunLine = Extract<ParsedLine, { kind: 'run' }>;
 
@@ -24,21 +30,27 @@ export async function main(
   commands: readonly Command[] = allCommands,
 ): Promise<number> {
   const stopping = new AbortController();
-  const release = listen(stopping);
+  const log: Log = { structured: undefined };
+  const release = listen(stopping, log);
   try {
     const columns = Math.min(process.stdout.columns ?? 100, HELP_COLUMNS_MAX);
     const line = parseLine({ version: VERSION, commands, globals: globalOptions, columns }, argv);
-    if (line.kind === 'run') return await runCommand(line, commands, stopping.signal);
+    if (line.kind === 'run') return await runCommand(line, commands, stopping.signal, log);
     (line.misuse ? process.stderr : process.stdout).write(line.text);
     return line.misuse ? EXIT.usage : EXIT.ok;
   } catch (error) {
-    return report(error, stopping.signal);
+    return report(error, stopping.signal, log);
   } finally {
     release();
   }
 }
 
-async function runCommand(line: RunLine, commands: readonly Command[], signal: AbortSignal): Promise<number> {
+async function runCommand(
+  line: RunLine,
+  commands: readonly Command[],
+  signal: AbortSignal,
+  log: Log,
+): Promise<number> {
   const { command, path, args, flags } = line;
   const sources = { flags, environment: process.env, path, config: undefined };
   const { config: asked } = resolveOptions({ config: globalOptions.config }, sources);
@@ -46,37 +58,52 @@ async function runCommand(line: RunLine, commands: readonly Command[], signal: A
   if (config) checkConfigKeys(config, commands, globalOptions);
   const table: OptionTable = { ...command.options, ...globalOptions };
   const options = resolveOptions(table, { ...sources, config }) as CommandContext<OptionTable>['options'];
-  const context = { options, args, terminal: terminalOf(options), signal };
+  if (options.logFormat === 'json') {
+    const { structuredLog } = await import('./ui/structured-log.js');
+    log.structured = structuredLog(process.stderr);
+  }
+  const context = { options, args, terminal: terminalOf(options, log), signal };
   return (await command.run?.(context)) ?? EXIT.ok;
 }
 
-function terminalOf(options: CommandContext<OptionTable>['options']): Terminal {
+function terminalOf(options: CommandContext<OptionTable>['options'], { structured }: Log): Terminal {
   const { json, quiet, noColor } = options;
   const { stdout, stderr, env } = process;
-  return createTerminal({ stdout, stderr, environment: env, json, quiet, noColor, nowMs: Date.now });
+  return createTerminal({
+    ...{ stdout, stderr, environment: env, json, quiet, noColor, structured },
+    nowMs: Date.now,
+  });
 }
 
 /** Says on standard error what went wrong, and gives the exit code. */
-function report(error: unknown, signal: AbortSignal): number {
+function report(error: unknown, signal: AbortSignal, { structured }: Log): number {
   if (error instanceof BrokenPipe || signal.reason instanceof BrokenPipe) return EXIT.ok;
   if (error instanceof UserError) {
+    if (structured) {
+      structured.error(error.message, { hint: error.hint, exit_code: error.exitCode });
+      return error.exitCode;
+    }
     process.stderr.write(`click-agg: ${visible(error.message)}\n`);
     if (error.hint) process.stderr.write(`  ${visible(error.hint)}\n`);
     return error.exitCode;
   }
   if (signal.aborted && error instanceof Error && error.name === 'AbortError') return EXIT.interrupted;
   const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
-  process.stderr.write(
-    `${stack}\n\nclick-agg: this is a bug (version ${VERSION}). Please report it with the lines above.\n`,
-  );
+  if (structured) structured.fatal('this is a bug: please report it', { version: VERSION, stack });
+  else
+    process.stderr.write(
+      `${stack}\n\nclick-agg: this is a bug (version ${VERSION}). Please report it with the lines above.\n`,
+    );
   return EXIT.failure;
 }
 
 /** The first signal asks the command to stop, the second one ends the process. Gives a function that undoes it. */
-function listen(stopping: AbortController): () => void {
+function listen(stopping: AbortController, log: Log): () => void {
   const onSignal = () => {
     if (stopping.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write('click-agg: stopping; once more to stop at once\n');
+    const line = 'stopping; once more to stop at once';
+    if (log.structured) log.structured.info(line);
+    else process.stderr.write(`click-agg: ${line}\n`);
     stopping.abort();
   };
   const onOutputError = (error: Error) => {

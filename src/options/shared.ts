@@ -1,11 +1,26 @@
 // Options that more than one command takes, declared once.
 import { METHOD_VERSION, type Method } from '../core/method.js';
-import { duration, integer, type OptionValues, onOff, optionalText, optionalTime, text } from './option.js';
+import {
+  duration,
+  integer,
+  type OptionValues,
+  oneOf,
+  onOff,
+  optionalText,
+  optionalTime,
+  text,
+} from './option.js';
 
 /** Every command has these. */
 export const globalOptions = {
   json: onOff({ flag: 'json', about: 'print the result as JSON on standard output' }),
   quiet: onOff({ flag: 'quiet', short: 'q', about: 'log nothing but warnings and errors' }),
+  logFormat: oneOf({
+    flag: 'log-format',
+    choices: ['text', 'json'],
+    default: 'text',
+    about: 'log lines on standard error: for people, or one JSON object a line',
+  }),
   noColor: onOff({ flag: 'no-color', about: 'no colours (NO_COLOR does the same)' }),
   config: optionalText({
     flag: 'config',

@@ -1,6 +1,7 @@
 // The Terminal of a real process: decides once about colour, tables and noise, and writes to its streams.
 import { visible, visibleLine } from './escape.js';
 import { progressBar, silentBar } from './progress.js';
+import type { StructuredLog } from './structured-log.js';
 import { tableText } from './table.js';
 import type { Terminal } from './terminal.js';
 
@@ -20,6 +21,8 @@ export interface TerminalOptions {
   readonly quiet: boolean;
   readonly noColor: boolean;
   readonly nowMs: () => number;
+  /** Where log lines go as JSON; absent: as text to standard error. */
+  readonly structured?: StructuredLog | undefined;
 }
 
 /** Standard output's reader has gone (`click-agg query | head`): no error, there is just nothing left to say. */
@@ -32,15 +35,21 @@ export class BrokenPipe extends Error {
 
 /** A terminal on the given streams. */
 export function createTerminal(options: TerminalOptions): Terminal {
-  const { stdout, stderr, json, quiet } = options;
+  const { stdout, stderr, json, quiet, structured } = options;
   const interactive = stdout.isTTY === true;
   const color = !json && wantsColor(options, stdout);
   const log = logger(stderr);
   const style = styles(color);
   const logStyle = styles(wantsColor(options, stderr));
+  const lines: Pick<StructuredLog, 'info' | 'warn' | 'error'> = structured ?? {
+    info: (line) => log.line(line),
+    warn: (line) => log.line(`${logStyle.yellow('warning:')} ${line}`),
+    error: (line) => log.line(`${logStyle.red('error:')} ${line}`),
+  };
   const print = (text: string | Uint8Array) => write(stdout, text);
   return {
     wantsJson: json,
+    logsJson: structured !== undefined,
     quiet,
     color,
     interactive,
@@ -57,18 +66,18 @@ export function createTerminal(options: TerminalOptions): Terminal {
           columns: stdout.columns ?? COLUMNS_DEFAULT,
         }),
       ),
-    info: (line) => quiet || log.line(line),
-    warn: (line) => log.line(`${logStyle.yellow('warning:')} ${line}`),
-    error: (line) => log.line(`${logStyle.red('error:')} ${line}`),
+    info: (line, fields) => quiet || lines.info(line, fields),
+    warn: lines.warn,
+    error: lines.error,
     progress: (label, total) =>
       quiet
         ? silentBar
         : progressBar(
             {
-              interactive: stderr.isTTY === true,
+              interactive: stderr.isTTY === true && !structured,
               columns: () => stderr.columns ?? COLUMNS_DEFAULT,
               draw: log.draw,
-              log: log.line,
+              log: (line) => lines.info(line),
               nowMs: options.nowMs,
             },
             label,

@@ -1,6 +1,6 @@
 // What `run` tells while it counts (a line that moves, or a line now and then) and when it is done.
 import type { LiveStatus } from '../core/ports.js';
-import type { ProgressBar, Terminal } from './terminal.js';
+import type { LogFields, ProgressBar, Terminal } from './terminal.js';
 
 /** On no terminal a line of status comes this often, ms. */
 const LINE_EVERY_MS = 5000;
@@ -27,14 +27,14 @@ export function runReporter(terminal: Terminal): RunReporter {
   let lastLineMs = Date.now();
   return {
     begin(source, untilEnd) {
-      terminal.info(untilEnd ? `counting ${source}` : `counting ${source}; stop with Ctrl-C`);
-      if (terminal.interactive) bar = terminal.progress('counting', undefined);
+      terminal.info(untilEnd ? `counting ${source}` : `counting ${source}; stop with Ctrl-C`, { source });
+      if (terminal.interactive && !terminal.logsJson) bar = terminal.progress('counting', undefined);
     },
     status(status) {
       bar?.update(status.records, statusNote(status));
       if (bar || Date.now() - lastLineMs < LINE_EVERY_MS) return;
       lastLineMs = Date.now();
-      terminal.info(`${status.records} records, ${statusNote(status)}`);
+      terminal.info(`${status.records} records, ${statusNote(status)}`, statusFields(status));
     },
     end() {
       bar?.stop();
@@ -46,15 +46,31 @@ export function runReporter(terminal: Terminal): RunReporter {
   };
 }
 
-/** Rate, watermark, lag, dead letters and memory in one line. */
-function statusNote(status: LiveStatus): string {
-  const { partitions, ledger } = status;
+/** The least watermark and the lag of all partitions. */
+function progressOf({ partitions }: LiveStatus): { watermark: string | undefined; lag: number } {
   const watermarks = partitions.flatMap(({ watermarkMs }) =>
     watermarkMs === undefined ? [] : [watermarkMs],
   );
-  const watermark = watermarks.length === 0 ? 'none' : timeOf(Math.min(...watermarks));
+  const watermark = watermarks.length === 0 ? undefined : timeOf(Math.min(...watermarks));
   const lags = partitions.map(({ end, position }) => (end === undefined ? 0 : Math.max(0, end - position)));
-  const lag = lags.reduce((sum, each) => sum + each, 0);
+  return { watermark, lag: lags.reduce((sum, each) => sum + each, 0) };
+}
+
+/** `statusNote` for machines. */
+function statusFields(status: LiveStatus): LogFields {
+  return {
+    records: status.records,
+    records_per_second: Math.round(status.recordsPerSecond),
+    ...progressOf(status),
+    ledger: status.ledger,
+    rss_bytes: status.rssBytes,
+  };
+}
+
+/** Rate, watermark, lag, dead letters and memory in one line. */
+function statusNote(status: LiveStatus): string {
+  const { ledger } = status;
+  const { watermark = 'none', lag } = progressOf(status);
   return [
     `${Math.round(status.recordsPerSecond)}/s`,
     `watermark ${watermark}`,

@@ -8,6 +8,9 @@ export interface ProgressBar {
   stop(): void;
 }
 
+/** What a log line is about, for machines: numbers and names beside the sentence for people. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
 export interface Terminal {
   /** `--json` was given: print exactly one JSON document with `json`, no prose. */
   readonly wantsJson: boolean;
@@ -23,10 +26,12 @@ export interface Terminal {
   json(value: unknown): Promise<void>;
   /** A table on standard output (cli-table3). Numbers are right-aligned. */
   table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): Promise<void>;
-  /** Log lines, to standard error. `info` is silent with --quiet. */
-  info(line: string): void;
-  warn(line: string): void;
-  error(line: string): void;
+  /** Log lines are JSON (`--log-format json`): nothing is drawn, and fields are shown. */
+  readonly logsJson: boolean;
+  /** Log lines, to standard error. `info` is silent with --quiet. Fields show in a JSON log only. */
+  info(line: string, fields?: LogFields): void;
+  warn(line: string, fields?: LogFields): void;
+  error(line: string, fields?: LogFields): void;
   /** A bar on standard error if that is a terminal, else a line now and then; silent with --quiet. `total` undefined: unknown. */
   progress(label: string, total: number | undefined): ProgressBar;
   style: {
