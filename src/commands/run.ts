@@ -71,7 +71,10 @@ export const runCommand = command({
       // Two readers can't share a pipe.
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
-      store = await openStore({ dataDir: path, store: options.store });
+      store = await openStore(
+        { dataDir: path, store: options.store },
+        { onWait: (line) => terminal.warn(line) },
+      );
       const state = await store.state();
       checkSameMethod(state, method);
       input = await openDecodedInput({

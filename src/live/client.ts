@@ -13,6 +13,8 @@ const STATUS_WAIT_MS = 10_000;
 export interface LiveStore extends StoreReader, StoreBooks {
   readonly live: true;
   status(): Promise<LiveStatus>;
+  /** Writes everything that was counted, open minutes too. */
+  commitAll(): Promise<void>;
 }
 
 /** The run that counts into this data directory, or undefined if none lives. */
@@ -36,6 +38,7 @@ function liveStore(run: RunFile): LiveStore {
     live: true,
     pages: (query) => pages(run, query),
     status: () => post(run, 'status', []) as Promise<LiveStatus>,
+    commitAll: () => post(run, 'commitAll', []) as Promise<void>,
     async close() {},
   };
 }

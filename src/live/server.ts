@@ -91,6 +91,10 @@ async function answer(
       await inTurn(() => answerPages(options, (args as [TotalsQuery])[0], response));
       return;
     }
+    if (method === 'commitAll') {
+      response.end(encode(await inTurn(options.beforeSnapshot)));
+      return;
+    }
     const name = METHODS.find((known) => known === method);
     if (!name || !Array.isArray(args)) throw new UserError('a question this run does not know');
     response.end(encode(await inTurn(() => call(options, name, args))));

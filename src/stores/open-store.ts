@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as duckdb from '../adapters/duckdb/store.js';
+import * as postgres from '../adapters/postgres/store.js';
 import type { Store, StoreBooks, StoreReader } from '../core/ports.js';
-import { UsageError, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
 
 /** A run that begins or ends holds the file for a moment without being there to ask. */
@@ -24,13 +25,18 @@ export type Reader = StoreReader &
   Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
 
 /** The store for its one writer, made if there is none. UserError: it can't be used, and why. */
-export async function openStore(place: StorePlace): Promise<Store & StoreBooks> {
-  return await duckdb.openStore(fileOf(place));
+export async function openStore(
+  { dataDir, store }: StorePlace,
+  options: { onWait?: (line: string) => void } = {},
+): Promise<Store & StoreBooks> {
+  if (isFile(store)) return await duckdb.openStore(fileOf(dataDir));
+  return await postgres.openStore(store, options);
 }
 
-/** Totals to read: from the living run, else from the file. UserError: nothing was counted yet. */
+/** Totals to read: from the living run or its file, or from the server. UserError: nothing was counted yet. */
 export async function openReader(place: StorePlace): Promise<Reader> {
-  return await liveOrFile(place, duckdb.openStoreReader);
+  if (isFile(place.store)) return await liveOrFile(place.dataDir, duckdb.openStoreReader);
+  return snapshotWhole(place, await onServer(place, postgres.openStoreReader));
 }
 
 /** As `openReader`; undefined where nothing was counted yet. */
@@ -43,9 +49,14 @@ export async function openReaderIfAny(place: StorePlace): Promise<Reader | undef
   }
 }
 
-/** Totals and books to read and write: through the living run, else in the file. UserError as for `openReader`. */
+/** Totals and books to read and write: through the living run or in its file, or on the server. UserError as for `openReader`. */
 export async function openBooks(place: StorePlace): Promise<StoreReader & StoreBooks> {
-  return await liveOrFile(place, duckdb.openStore);
+  if (isFile(place.store)) return await liveOrFile(place.dataDir, duckdb.openStore);
+  return snapshotWhole(place, await onServer(place, postgres.openStoreBooks));
+}
+
+function isFile(store: string): boolean {
+  return store === 'duckdb';
 }
 
 /** There is no store yet. */
@@ -55,17 +66,33 @@ class NothingCounted extends UserError {
   }
 }
 
-function fileOf({ dataDir, store }: StorePlace): string {
-  if (store !== 'duckdb') throw new UsageError('--store: must be duckdb');
+function fileOf(dataDir: string): string {
   return join(dataDir, 'store.duckdb');
 }
 
+async function onServer<T>({ store }: StorePlace, open: (url: string) => Promise<T | undefined>): Promise<T> {
+  const opened = await open(store);
+  if (opened === undefined) throw new NothingCounted(postgres.storeName(store), '--store');
+  return opened;
+}
+
+/** A run of this data directory still has open minutes in memory: it writes them before a snapshot is taken. */
+function snapshotWhole<T extends Reader>({ dataDir }: StorePlace, store: T): T {
+  return {
+    ...store,
+    async snapshot(...args: Parameters<Reader['snapshot']>) {
+      const run = await connectLive(dataDir);
+      await run?.commitAll();
+      return await store.snapshot(...args);
+    },
+  };
+}
+
 async function liveOrFile<T>(
-  place: StorePlace,
+  dataDir: string,
   openFile: (path: string) => Promise<T>,
 ): Promise<T | LiveStore> {
-  const { dataDir } = place;
-  const path = fileOf(place);
+  const path = fileOf(dataDir);
   const untilMs = Date.now() + CHANGE_WAIT_MS;
   for (;;) {
     const live = await connectLive(dataDir);

@@ -46,6 +46,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   stores: ['core', 'live', 'adapters/duckdb', 'adapters/postgres'],
   adapters: ['core'],
+  // Its snapshots are Parquet files, which DuckDB reads and writes.
+  'adapters/postgres': ['core', 'adapters/duckdb'],
 };
 
 function wallsOf(room: string): readonly string[] {

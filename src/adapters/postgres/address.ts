@@ -1,0 +1,71 @@
+// Where a PostgreSQL server is: a URL as psql takes it, completed by the PG* variables and ~/.pgpass. What a person
+// is shown of it never holds the password.
+import pg from 'pg';
+import { UsageError } from '../../errors.js';
+
+/** Everything of ours lies in a schema of its own, so that others can live in the same database. */
+const DEFAULT_SCHEMA = 'click_agg';
+/** Names that PostgreSQL takes without quoting, so that people can type them. */
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
+const CONNECT_WAIT_MS = 10_000;
+
+export interface Address {
+  /** For people: `postgres://user@host:5432/database`, without the password. */
+  readonly name: string;
+  readonly schema: string;
+  readonly config: pg.ClientConfig;
+}
+
+/** Reads `postgres://user:password@host:port/database?schema=…&sslmode=…`. UsageError: it is no such URL. */
+export function parseAddress(text: string): Address {
+  const { url, schema } = split(text);
+  const config: pg.ClientConfig = {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_WAIT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: CONNECT_WAIT_MS,
+    fallback_application_name: 'click-agg',
+  };
+  let resolved: pg.Client;
+  try {
+    // Says what the variables made of it; nothing is connected yet.
+    resolved = new pg.Client(config);
+  } catch (error) {
+    throw new UsageError(`--store: ${error instanceof Error ? error.message : 'no PostgreSQL address'}`, {
+      hint: 'Check the ssl* parameters of the URL.',
+    });
+  }
+  return { name: nameOf(resolved, schema), schema, config };
+}
+
+function split(text: string): { url: string; schema: string } {
+  const malformed = new UsageError('--store: not a PostgreSQL URL', {
+    hint: 'Write postgres://user@host:5432/database, and the password into PGPASSWORD or percent-encoded.',
+  });
+  // A host that is left out comes from PGHOST.
+  if (!URL.canParse(text)) throw malformed;
+  const url = new URL(text);
+  try {
+    decodeURIComponent(`${url.username}${url.password}${url.pathname}`);
+  } catch (error) {
+    if (error instanceof URIError) throw malformed;
+    throw error;
+  }
+  const schema = url.searchParams.get('schema') ?? DEFAULT_SCHEMA;
+  if (!SCHEMA_NAME.test(schema) || schema.startsWith('pg_')) {
+    throw new UsageError(`--store: schema=${schema}: must be lower-case letters, digits and _`);
+  }
+  url.searchParams.delete('schema');
+  // As psql understands sslmode; without it the package warns that it will change its mind.
+  if (url.searchParams.has('sslmode') && !url.searchParams.has('uselibpqcompat')) {
+    url.searchParams.set('uselibpqcompat', 'true');
+  }
+  return { url: url.href, schema };
+}
+
+function nameOf({ user, host, port, database }: pg.Client, schema: string): string {
+  const path = `${encodeURIComponent(database ?? '')}${schema === DEFAULT_SCHEMA ? '' : `?schema=${schema}`}`;
+  const who = user ? `${encodeURIComponent(user)}@` : '';
+  if (host.startsWith('/')) return `postgres://${who}${encodeURIComponent(host)}/${path}`;
+  return `postgres://${who}${host.includes(':') ? `[${host}]` : host}:${port}/${path}`;
+}

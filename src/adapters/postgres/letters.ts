@@ -1,0 +1,132 @@
+// Dead letters as rows of their table, both ways.
+import type pg from 'pg';
+import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import { copyInto } from './copy-rows.js';
+import { rowsOf } from './session.js';
+
+type Place = Pick<DeadLetter, 'partition' | 'offset'>;
+
+const COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
+  ip_address, key, value, value_bytes, redriven_at`;
+const COLUMN_COUNT = 14;
+
+const NAMED = `(partition, "offset") IN (SELECT * FROM unnest($1::int[], $2::bigint[]))`;
+
+function namesOf(places: readonly Place[]): [number[], number[]] {
+  return [places.map(({ partition }) => partition), places.map(({ offset }) => offset)];
+}
+
+/** Adds letters; they arrive in their order. */
+export async function copyLetters(client: pg.ClientBase, letters: readonly DeadLetter[]): Promise<void> {
+  await copyInto(client, `dead_letters (${COLUMNS})`, letters.length, (rows) => {
+    for (const letter of letters) {
+      rows.row(COLUMN_COUNT);
+      rows.int4(letter.partition);
+      rows.int8(letter.offset);
+      rows.text(letter.verdict);
+      rows.text(letter.reason);
+      rows.int8(letter.eventTimeMs);
+      rows.int8(letter.appendTimeMs);
+      rows.text(letter.clickId);
+      rows.text(letter.adId);
+      rows.text(letter.campaignId);
+      rows.text(letter.ipAddress);
+      rows.bytes(letter.key);
+      rows.bytes(letter.value);
+      rows.int8(letter.valueBytes);
+      rows.int8(letter.redrivenAtMs);
+    }
+  });
+}
+
+/** Takes letters back. */
+export async function withdrawLetters(client: pg.ClientBase, places: readonly Place[]): Promise<void> {
+  await client.query(`DELETE FROM dead_letters WHERE ${NAMED}`, namesOf(places));
+}
+
+/** Remembers that letters were sent again. */
+export async function markLetters(
+  client: pg.ClientBase,
+  places: readonly Place[],
+  atMs: number,
+): Promise<void> {
+  const values = [...namesOf(places), Math.trunc(atMs)];
+  await client.query(`UPDATE dead_letters SET redriven_at = $3 WHERE ${NAMED}`, values);
+}
+
+/** The letters that a filter lets through, in its order. */
+export async function readLetters(client: pg.ClientBase, filter: DeadLetterFilter): Promise<DeadLetter[]> {
+  const conditions = ['true'];
+  const values: unknown[] = [];
+  const value = (given: unknown): string => `$${values.push(given)}`;
+  if (filter.verdict !== undefined) conditions.push(`verdict = ${value(filter.verdict)}`);
+  if (filter.reason !== undefined) conditions.push(`reason = ${value(filter.reason)}`);
+  if (filter.at.length > 0) {
+    const [partitions, offsets] = namesOf(filter.at).map(value);
+    conditions.push(
+      `(partition, "offset") IN (SELECT * FROM unnest(${partitions}::int[], ${offsets}::bigint[]))`,
+    );
+  }
+  if (filter.after) {
+    const { partition, offset } = filter.after;
+    conditions.push(`(partition, "offset") > (${value(partition)}::int, ${value(offset)}::bigint)`);
+  }
+  const order = filter.after ? 'partition, "offset"' : 'arrival DESC';
+  const limit = Math.max(0, Math.floor(filter.limit));
+  const rows = await rowsOf(
+    client,
+    `SELECT ${COLUMNS} FROM dead_letters WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`,
+    values,
+  );
+  return rows.map(letterOf);
+}
+
+function letterOf(row: readonly unknown[]): DeadLetter {
+  const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
+    row;
+  const [key, value, valueBytes, redrivenAt] = rest;
+  return {
+    partition: Number(partition),
+    offset: Number(offset),
+    verdict: String(verdict) as DeadLetter['verdict'],
+    reason: String(reason),
+    eventTimeMs: maybeNumber(eventTime),
+    appendTimeMs: maybeNumber(appendTime),
+    clickId: maybeText(clickId),
+    adId: maybeText(adId),
+    campaignId: maybeText(campaignId),
+    ipAddress: maybeText(ip),
+    key: maybeBytes(key),
+    value: maybeBytes(value),
+    valueBytes: maybeNumber(valueBytes),
+    redrivenAtMs: maybeNumber(redrivenAt),
+  };
+}
+
+/** By verdict and, for invalid records, reason. */
+export async function countLetters(
+  client: pg.ClientBase,
+): Promise<{ verdict: string; reason: string; count: number }[]> {
+  const rows = await rowsOf(
+    client,
+    `SELECT verdict, CASE WHEN verdict = 'invalid' THEN reason ELSE '' END AS reason, count(*)
+     FROM dead_letters GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+  );
+  return rows.map(([verdict, reason, count]) => ({
+    verdict: String(verdict),
+    reason: String(reason),
+    count: Number(count),
+  }));
+}
+
+function maybeNumber(value: unknown): number | undefined {
+  return value === null ? undefined : Number(value);
+}
+
+function maybeText(value: unknown): string | undefined {
+  return value === null ? undefined : String(value);
+}
+
+function maybeBytes(value: unknown): Uint8Array | undefined {
+  return value instanceof Buffer ? new Uint8Array(value) : undefined;
+}
