@@ -8,7 +8,9 @@ import { compactLake } from '../lake/compact.js';
 import { LAKE_DEFAULTS, type LakeProgress, writeLake } from '../lake/lake-writer.js';
 import { lakeStatus } from '../lake/status.js';
 import { verifyLake } from '../lake/verify.js';
+import { watchLake } from '../metrics/watching.js';
 import { command } from '../options/command.js';
+import { metricsOptions } from '../options/metrics.js';
 import { duration, integer, onOff, optionalInteger, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { compact } from '../ui/progress.js';
@@ -179,6 +181,7 @@ export const lakeCommand = command({
     }),
     olderThan: olderThanOption,
     ...memoryOption,
+    ...metricsOptions,
     ...methodOptions,
   },
   examples: [
@@ -189,11 +192,14 @@ export const lakeCommand = command({
   commands: [verifyCommand, compactCommand, statusCommand],
   async run({ options, terminal, signal }) {
     const lakeDir = lakeDirOf(options);
+    const monitor = await watchLake(options);
+    if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
     const { source, ...identity } = await openLakeSource({ ...options, lakeDir });
     const bar = terminal.progress(`lake ${lakeDir}`, undefined);
     const note = ({ committed, commits }: LakeProgress): string =>
       `${compact(committed)} written, ${commits} commits`;
     try {
+      monitor.writes(() => source.ends());
       terminal.info(`copying ${source.description} into ${lakeDir}`);
       const result = await writeLake({
         source,
@@ -207,7 +213,10 @@ export const lakeCommand = command({
         compactEveryMs: options.compactEvery,
         compactOlderThanMs: options.olderThan,
         memoryLimitBytes: options.memoryLimit * MEGABYTE,
-        onProgress: (progress) => bar.update(progress.records, note(progress)),
+        onProgress: (progress) => {
+          bar.update(progress.records, note(progress));
+          monitor.observe(progress);
+        },
       });
       bar.stop();
       const { positions, ...counts } = result;
@@ -221,6 +230,7 @@ export const lakeCommand = command({
     } finally {
       bar.stop();
       await source.close();
+      await monitor.close();
     }
   },
 });

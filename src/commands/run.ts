@@ -12,7 +12,9 @@ import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
 import { UsageError } from '../errors.js';
 import { startLiveServer } from '../live/server.js';
+import { type RunMonitor, watchRun } from '../metrics/watching.js';
 import { command } from '../options/command.js';
+import { metricsOptions } from '../options/metrics.js';
 import { duration, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
@@ -50,6 +52,7 @@ export const runCommand = command({
       minMs: 1000,
       about: 'show the open minutes of a partition, as provisional, when it was quiet for so long',
     }),
+    ...metricsOptions,
     ...methodOptions,
   },
   examples: [
@@ -64,10 +67,13 @@ export const runCommand = command({
     if (append && options.input === undefined) throw new UsageError('--append needs --input');
     const dataDir = await openDataDir(path);
     const lock = await dataDir.lock('run');
+    let monitor: RunMonitor | undefined;
     let store: (Store & StoreBooks) | undefined;
     let input: DecodedInput | undefined;
     let lake: LakeThread | undefined;
     try {
+      monitor = await watchRun(options);
+      if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
       // Two readers can't share a pipe.
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
@@ -106,7 +112,7 @@ export const runCommand = command({
       }
       const reporter = runReporter(terminal);
       const status = await count({
-        ...{ store, input, method, untilEnd, lake, reporter, terminal, signal },
+        ...{ store, input, method, untilEnd, lake, monitor, reporter, terminal, signal },
         idleAfter: options.idleAfter,
         commitEvery: options.commitEvery,
         dataDir: path,
@@ -120,6 +126,7 @@ export const runCommand = command({
       lake?.stop();
       await input?.close();
       await store?.close();
+      await monitor?.close();
       lock.release();
     }
   },
@@ -134,6 +141,7 @@ interface Counting {
   idleAfter: number;
   commitEvery: number;
   dataDir: string;
+  monitor: RunMonitor;
   reporter: RunReporter;
   terminal: Terminal;
   signal: AbortSignal;
@@ -141,7 +149,8 @@ interface Counting {
 
 /** Counts until the end or the signal, and answers readers meanwhile. */
 async function count(counting: Counting): Promise<LiveStatus> {
-  const { store, input, method, untilEnd, lake, reporter, terminal, signal } = counting;
+  const { input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
+  const store = monitor.meter(counting.store);
   reporter.begin(input.description, untilEnd);
   // A lake that fails stops the stream, too: what is not kept can't be proved.
   const lakeFailed = new AbortController();
@@ -155,9 +164,15 @@ async function count(counting: Counting): Promise<LiveStatus> {
     idleAfterMs: counting.idleAfter,
     commitEveryMs: counting.commitEvery,
     signal: AbortSignal.any([signal, lakeFailed.signal]),
-    onStatus: (status) => reporter.status(status),
+    onStatus(status) {
+      monitor.observe(status);
+      reporter.status(status);
+    },
     warn: (line) => terminal.warn(line),
   });
+  monitor.watch('source', () => input.ends());
+  monitor.watch('store', () => store.revisions());
+  monitor.counts(0, loop.status().ledger, () => loop.status());
   const server = await startLiveServer({
     store,
     status: () => loop.status(),

@@ -63,12 +63,11 @@ export interface LakeProgress {
   files: number;
   /** Bytes of the files written. */
   bytes: number;
-}
-
-export interface LakeResult extends LakeProgress {
-  /** Next offset by partition. */
+  /** Next offset by partition: all below it is durable in the lake. */
   positions: Positions;
 }
+
+export type LakeResult = LakeProgress;
 
 export const LAKE_DEFAULTS = {
   flushRecords: 500_000,
@@ -114,6 +113,7 @@ class LakeWriter {
     commits: 0,
     files: 0,
     bytes: 0,
+    positions: new Map(),
   };
   readonly #flushRecords: number;
   readonly #flushBytes: number;
@@ -135,6 +135,7 @@ class LakeWriter {
       continues: options.continuesIdentity ?? null,
       lakeDir: options.lakeDir,
     });
+    this.#progress.positions = this.#positions.next();
     this.#flushRecords = options.flushRecords ?? LAKE_DEFAULTS.flushRecords;
     this.#flushBytes = options.flushBytes ?? LAKE_DEFAULTS.flushBytes;
     this.#flushIntervalMs = options.flushIntervalMs ?? LAKE_DEFAULTS.flushIntervalMs;
@@ -158,7 +159,7 @@ class LakeWriter {
     }
     // Only a clean end gets here: after an error, files in staging may belong to a commit that did happen.
     await rm(stagingDir(lakeDir), { recursive: true, force: true });
-    return { ...this.#progress, positions: this.#positions.next() };
+    return { ...this.#progress };
   }
 
   async #readAll(gathering: Gathering): Promise<void> {
@@ -264,6 +265,7 @@ class LakeWriter {
       this.#progress.bytes += file.bytes;
     }
     this.#progress.commits++;
+    this.#progress.positions = taken;
     this.#progress.files += files.length;
     this.#options.onProgress?.(this.#progress);
   }
