@@ -12,6 +12,7 @@ import { queryCommand } from './query.js';
 import { reconcileCommand } from './reconcile.js';
 import { runCommand } from './run.js';
 import { topCommand } from './top.js';
+import { topicsCommand } from './topics.js';
 
 /** All commands of the program. */
 export const commands: readonly Command[] = [
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   backfillCommand,
   explainCommand,
   deadLettersCommand,
+  topicsCommand,
   methodCommand,
   completionOf(() => commands),
 ];

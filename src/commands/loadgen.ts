@@ -4,6 +4,8 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMeta } from '../adapters/embedded/layout.js';
 import { openLogWriter } from '../adapters/embedded/log-writer.js';
+import type { KafkaConnection } from '../adapters/kafka/connection.js';
+import { topicWriter } from '../adapters/kafka/topic-writer.js';
 import { SteadyArrivals } from '../core/loadgen/arrivals.js';
 import { ClickGenerator } from '../core/loadgen/generator.js';
 import { type Form, KINDS, type Kind, type LoadProfile } from '../core/loadgen/profile.js';
@@ -18,6 +20,7 @@ import {
 import { runAtFullSpeed, runPaced } from '../engine/loadgen-pace.js';
 import { EXIT, UsageError } from '../errors.js';
 import { type CommandContext, command } from '../options/command.js';
+import { connectionOf } from '../options/kafka.js';
 import { loadgenOptions } from '../options/loadgen.js';
 import type { OptionValues } from '../options/option.js';
 import { methodOf } from '../options/shared.js';
@@ -50,7 +53,8 @@ export const loadgenCommand = command({
   name: 'loadgen',
   summary: 'generate clicks as they come in life',
   description:
-    'Writes clicks to the embedded log, or with --output to a file or standard output: ads popular by ' +
+    'Writes clicks to the embedded log, with --brokers to a Kafka topic, or with --output to a file or standard ' +
+    'output: ads popular by ' +
     "Zipf's law, day and night, and everything that goes wrong in a log by the share that you ask for. It " +
     'prints what it put in of each kind. With --rate and no --start it is a live source whose event times ' +
     'are now; else time is virtual, and a seed repeats byte for byte.',
@@ -63,6 +67,7 @@ export const loadgenCommand = command({
       'a file of lines, and what is in it',
     ],
     ['click-agg loadgen -n 100000 --seed 7 --late 5% --bots 10% -o -', 'another mix, to standard output'],
+    ['click-agg loadgen --brokers localhost:9092 --rate 5000', 'a live source of the Kafka topic clicks'],
     ['click-agg loadgen -n 1000000 --event-rate 100 --format kcat -o day.ndjson', 'three hours as kcat -J'],
   ],
   async run(context) {
@@ -100,6 +105,9 @@ function checkUsage(options: Options): void {
   if (start !== undefined && (start < 0 || start >= START_END_MS)) {
     throw new UsageError('--start must be from 1970 to 8999');
   }
+  if (options.brokers !== undefined && options.output !== undefined) {
+    throw new UsageError('give --brokers or --output, not both');
+  }
   if (options.format === 'kcat' && options.output === undefined) {
     throw new UsageError('--format kcat needs --output FILE, or --output - for standard output');
   }
@@ -125,6 +133,8 @@ interface Target {
   partitions: number;
   /** Newest append time that is in the log already, epoch ms; -Infinity in a new one. */
   newestMs: number;
+  /** Whether records get their append time from the log and not from the load: a topic with LogAppendTime. */
+  timedByLog: boolean;
 }
 
 async function openTarget(options: Options, terminal: Terminal): Promise<Target> {
@@ -132,13 +142,32 @@ async function openTarget(options: Options, terminal: Terminal): Promise<Target>
   if (output !== undefined) {
     const partitions = options.partitions ?? PARTITIONS_DEFAULT;
     const lines = output === '-' ? printedOutput(terminal.print) : await fileOutput(output);
-    return { output: onceClosed(lines), form: format, partitions, newestMs: -Infinity };
+    return { output: onceClosed(lines), form: format, partitions, newestMs: -Infinity, timedByLog: false };
   }
+  const connection = connectionOf(options);
+  if (connection) return topicTarget(connection, options, terminal);
   const logDir = join(options.dataDir, 'log');
   const partitions = options.partitions ?? (await readMeta(logDir))?.partitions ?? PARTITIONS_DEFAULT;
   const log = await openLogWriter(logDir, { partitions });
   const newestMs = log.newestAppendMs();
-  return { output: onceClosed(logOutput(`the log ${logDir}`, log)), form: 'records', partitions, newestMs };
+  const toLog = onceClosed(logOutput(`the log ${logDir}`, log));
+  return { output: toLog, form: 'records', partitions, newestMs, timedByLog: false };
+}
+
+async function topicTarget(
+  connection: KafkaConnection,
+  options: Options,
+  terminal: Terminal,
+): Promise<Target> {
+  const { topic } = options;
+  const writer = await topicWriter({ connection, topic, warn: (line) => terminal.warn(line) });
+  const { partitions, description, timedByLog } = writer;
+  if (options.partitions !== undefined && options.partitions !== partitions) {
+    await writer.close();
+    throw new UsageError(`topic ${topic} has ${partitions} partitions, not ${options.partitions}`);
+  }
+  const output = onceClosed(logOutput(description, writer));
+  return { output, form: 'records', partitions, newestMs: -Infinity, timedByLog };
 }
 
 /** Closing a second time does nothing: closed when done to be sure of the write, and on every other way out. */
@@ -153,7 +182,7 @@ function onceClosed(output: LoadOutput): LoadOutput {
   };
 }
 
-function profileOf(options: Options, { form, partitions, newestMs }: Target): LoadProfile {
+function profileOf(options: Options, { form, partitions, newestMs, timedByLog }: Target): LoadProfile {
   const isLive = options.rate !== undefined && options.start === undefined;
   const continued = newestMs > 0 ? newestMs + 1 : START_DEFAULT_MS;
   return {
@@ -174,7 +203,7 @@ function profileOf(options: Options, { form, partitions, newestMs }: Target): Lo
       double_click: options.doubleClicks,
       unusual: options.unusual,
       malformed: options.malformed,
-      future: options.future ?? (form === 'clicks' ? 0 : FUTURE_DEFAULT),
+      future: options.future ?? (form === 'clicks' || (timedByLog && !isLive) ? 0 : FUTURE_DEFAULT),
     },
     bots: options.bots,
     disorderByMs: options.disorderBy,
@@ -195,6 +224,11 @@ function warnOfTimes(terminal: Terminal, profile: LoadProfile, target: Target): 
     terminal.warn(
       `${target.output.name} already reaches ${new Date(target.newestMs).toISOString()}: ` +
         'clicks from before that are late there',
+    );
+  }
+  if (target.timedByLog && profile.shares.future > 0 && profile.startMs < Date.now() - 60_000) {
+    terminal.warn(
+      'this topic sets the append times: clicks from the future are none there, and make others late',
     );
   }
   if (profile.form === 'clicks' && profile.shares.future > 0) {

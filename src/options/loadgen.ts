@@ -1,6 +1,7 @@
 // The options of `loadgen`: how many clicks, when, by whom, and which share of them goes wrong in which way.
 import { z } from 'zod';
 import { DEVICE_TYPES, type DeviceType } from '../core/method.js';
+import { clusterOptions, topicOption } from './kafka.js';
 import {
   duration,
   integer,
@@ -192,7 +193,8 @@ const kindOptions = {
   future: optionalShare({
     flag: 'future',
     group: KINDS,
-    about: 'clocks that run ahead by more than the skew; default 0.0005, but 0 for bare clicks',
+    about:
+      'clocks that run ahead by more than the skew; default 0.0005, but 0 where records get no append time of their own',
   }),
   unusual: share({
     flag: 'unusual',
@@ -271,5 +273,7 @@ export const loadgenOptions = {
   ...outputOptions,
   ...kindOptions,
   ...peopleOptions,
+  ...clusterOptions,
+  ...topicOption,
   ...methodOptions,
 };
