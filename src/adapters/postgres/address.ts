@@ -1,5 +1,6 @@
 // Where a PostgreSQL server is: a URL as psql takes it, completed by the PG* variables and ~/.pgpass. What a person
 // is shown of it never holds the password.
+import { userInfo } from 'node:os';
 import pg from 'pg';
 import { UsageError } from '../../errors.js';
 
@@ -20,7 +21,10 @@ export interface Address {
 export function parseAddress(text: string): Address {
   const { url, schema } = split(text);
   const config: pg.ClientConfig = {
-    connectionString: url,
+    connectionString: url.href,
+    ...(url.username || url.searchParams.has('user')
+      ? {}
+      : { user: process.env.PGUSER || userInfo().username }),
     connectionTimeoutMillis: CONNECT_WAIT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: CONNECT_WAIT_MS,
@@ -38,7 +42,7 @@ export function parseAddress(text: string): Address {
   return { name: nameOf(resolved, schema), schema, config };
 }
 
-function split(text: string): { url: string; schema: string } {
+function split(text: string): { url: URL; schema: string } {
   const malformed = new UsageError('--store: not a PostgreSQL URL', {
     hint: 'Write postgres://user@host:5432/database, and the password into PGPASSWORD or percent-encoded.',
   });
@@ -56,11 +60,16 @@ function split(text: string): { url: string; schema: string } {
     throw new UsageError(`--store: schema=${schema}: must be lower-case letters, digits and _`);
   }
   url.searchParams.delete('schema');
+  if (url.searchParams.get('sslmode') === 'verify-ca' && !url.searchParams.has('sslrootcert')) {
+    throw new UsageError('--store: sslmode=verify-ca needs sslrootcert=FILE', {
+      hint: 'Or use sslmode=verify-full, which trusts public authorities.',
+    });
+  }
   // As psql understands sslmode; without it the package warns that it will change its mind.
   if (url.searchParams.has('sslmode') && !url.searchParams.has('uselibpqcompat')) {
     url.searchParams.set('uselibpqcompat', 'true');
   }
-  return { url: url.href, schema };
+  return { url, schema };
 }
 
 function nameOf({ user, host, port, database }: pg.Client, schema: string): string {
