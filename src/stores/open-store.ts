@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as duckdb from '../adapters/duckdb/store.js';
 import * as postgres from '../adapters/postgres/store.js';
-import type { Store, StoreBooks, StoreReader } from '../core/ports.js';
+import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
 
@@ -28,7 +28,7 @@ export type Reader = StoreReader &
 export async function openStore(
   { dataDir, store }: StorePlace,
   options: { onWait?: (line: string) => void } = {},
-): Promise<Store & StoreBooks> {
+): Promise<Store & StoreBooks & LetterOutbox> {
   if (isFile(store)) return await duckdb.openStore(fileOf(dataDir));
   return await postgres.openStore(store, options);
 }

@@ -14,7 +14,7 @@ import { BUCKET_MS } from '../../core/method.js';
 import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
 import { appendColumns, appendLists } from './columns.js';
 import type { Dictionary, DimensionNumbers } from './dictionary.js';
-import { stageLetters, stageNames } from './letters.js';
+import { stageLetters, stageNames, withdrawLetters } from './letters.js';
 
 /** Words of one open period in the checkpoint's blob: a double holds the opening time. */
 const PERIOD_WORDS = 6;
@@ -35,10 +35,6 @@ const MERGE_LEDGER = `
   DELETE FROM ledger USING new_ledger AS changed
     WHERE ledger.partition = changed.partition AND ledger.minute = changed.minute;
   INSERT INTO ledger FROM merged_ledger WHERE greatest(${COUNTS.join(', ')}) > 0;`;
-
-const WITHDRAW_LETTERS = `
-  DELETE FROM dead_letters USING named_letters AS named
-    WHERE dead_letters.partition = named.partition AND dead_letters."offset" = named."offset";`;
 
 const MOVE_POSITIONS = `
   DELETE FROM positions WHERE partition IN (SELECT partition FROM new_positions);
@@ -63,7 +59,7 @@ export const CLEAR_STAGES = [
   .map((table) => `TRUNCATE ${table};`)
   .join('\n');
 
-/** Hands the commit over and gives the statements that make it so; `arrival` numbers its first dead letter. */
+/** Hands the commit over and gives the statements that make it so; `arrival` numbers its first event of dead letters. */
 export async function stageCommit(
   connection: DuckDBConnection,
   commit: Commit,
@@ -81,10 +77,10 @@ export async function stageCommit(
   }
   if (commit.withdrawn.length > 0) {
     await stageNames(connection, commit.withdrawn);
-    statements.push(WITHDRAW_LETTERS);
+    statements.push(withdrawLetters(arrival));
   }
   if (commit.deadLetters.length > 0) {
-    await stageLetters(connection, commit.deadLetters, arrival);
+    await stageLetters(connection, commit.deadLetters, arrival + commit.withdrawn.length);
     statements.push('INSERT INTO dead_letters FROM new_letters;');
   }
   if (commit.positions.length > 0) {

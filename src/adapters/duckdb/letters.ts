@@ -31,7 +31,7 @@ const TYPES = [
 ];
 
 /** Columns after `arrival`, as `letterOf` reads them. */
-const READ_COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
+export const READ_COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
   ip_address, "key", value, value_bytes, redriven_at`;
 
 /** Puts letters into `new_letters`; the first one arrives as number `arrival`. */
@@ -71,6 +71,17 @@ export async function stageNames(
     [INTEGER, BIGINT],
     [names.map(({ partition }) => partition), names.map(({ offset }) => BigInt(offset))],
   );
+}
+
+/** Takes the letters of `named_letters` back; what happened is kept, as number `arrival` and those that follow. */
+export function withdrawLetters(arrival: number): string {
+  return `
+  INSERT INTO withdrawn_letters
+    SELECT ${arrival} + row_number() OVER (ORDER BY arrival) - 1, arrival, partition, "offset", verdict, reason,
+      event_time, click_id, ad_id, campaign_id, ip_address
+    FROM dead_letters SEMI JOIN named_letters USING (partition, "offset");
+  DELETE FROM dead_letters USING named_letters AS named
+    WHERE dead_letters.partition = named.partition AND dead_letters."offset" = named."offset";`;
 }
 
 /** The letters that a filter lets through, in its order. */
@@ -114,7 +125,8 @@ function whole(value: number): string {
   return String(Math.trunc(value));
 }
 
-function letterOf(row: readonly DuckDBValue[]): DeadLetter {
+/** A row of READ_COLUMNS as a letter. */
+export function letterOf(row: readonly DuckDBValue[]): DeadLetter {
   const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
     row;
   const [key, value, valueBytes, redrivenAt] = rest;

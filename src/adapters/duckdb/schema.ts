@@ -6,7 +6,15 @@ import { UserError } from '../../errors.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** Version of the tables below. A file with a greater one is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+/** Letters that were taken back, with both events' numbers: whoever passes letters on needs to know of them. */
+const WITHDRAWN_LETTERS = `
+  CREATE TABLE withdrawn_letters (
+    arrival BIGINT, letter_arrival BIGINT, partition INTEGER, "offset" BIGINT, verdict VARCHAR, reason VARCHAR,
+    event_time BIGINT, click_id VARCHAR, ad_id VARCHAR, campaign_id VARCHAR, ip_address VARCHAR
+  );
+  INSERT INTO meta VALUES ('store_id', uuid()::VARCHAR);`;
 
 const TABLES = `
   CREATE TABLE meta (name VARCHAR, value VARCHAR);
@@ -32,6 +40,7 @@ const TABLES = `
     append_time BIGINT, click_id VARCHAR, ad_id VARCHAR, campaign_id VARCHAR, ip_address VARCHAR, "key" BLOB,
     value BLOB, value_bytes BIGINT, redriven_at BIGINT
   );
+  ${WITHDRAWN_LETTERS}
   CREATE TABLE revisions (
     revision INTEGER, from_time BIGINT, to_time BIGINT, recorded_at BIGINT, method_hash VARCHAR, positions VARCHAR,
     too_late_admitted BIGINT, adjustments VARCHAR
@@ -67,16 +76,34 @@ const STAGES = `
   CREATE TEMP TABLE new_adjustments AS FROM adjustments LIMIT 0;
 `;
 
-/** Makes the tables if the file is new, and the writer's temporary ones. */
+/** What makes a file of version N one of version N + 1. A step that was released is never changed. */
+const MIGRATIONS: Readonly<Record<number, string>> = { 1: WITHDRAWN_LETTERS };
+
+/** Makes the tables if the file is new, or brings them up to date, and makes the writer's temporary ones. */
 export async function prepareForWriting(connection: DuckDBConnection, path: string): Promise<void> {
-  if (!(await hasTables(connection, path))) await connection.run(`BEGIN; ${TABLES} COMMIT;`);
+  const found = await versionOf(connection, path);
+  if (found === undefined) await connection.run(`BEGIN; ${TABLES} COMMIT;`);
+  else {
+    for (let version = found; version < SCHEMA_VERSION; version++) {
+      const next = `UPDATE meta SET value = '${version + 1}' WHERE name = 'schema_version'`;
+      await connection.run(`BEGIN; ${MIGRATIONS[version]} ${next}; COMMIT;`);
+    }
+  }
   await connection.run(STAGES);
 }
 
-/** Whether the file holds our tables; a newer version or somebody else's tables are a UserError. */
+/** Whether the file holds our tables; another version or somebody else's tables are a UserError. */
 export async function hasTables(connection: DuckDBConnection, path: string): Promise<boolean> {
+  const version = await versionOf(connection, path);
+  if (version === undefined || version === SCHEMA_VERSION) return version !== undefined;
+  throw new UserError(`${path} was written by an older click-agg (store version ${version})`, {
+    hint: 'A run of this click-agg brings it up to date.',
+  });
+}
+
+async function versionOf(connection: DuckDBConnection, path: string): Promise<number | undefined> {
   const known = await numberOf(connection, `SELECT count(*) FROM duckdb_tables() WHERE NOT temporary`);
-  if (known === 0) return false;
+  if (known === 0) return undefined;
   const ours = `SELECT count(*) FROM duckdb_tables() WHERE NOT temporary AND table_name IN ('meta', 'cells')`;
   if ((await numberOf(connection, ours)) !== 2) {
     throw new UserError(`${path} is a DuckDB file of something else`, { hint: 'Choose another --data-dir.' });
@@ -88,10 +115,10 @@ export async function hasTables(connection: DuckDBConnection, path: string): Pro
       hint: 'Update click-agg, or use another data directory.',
     });
   }
-  if (version !== SCHEMA_VERSION) {
+  if (!(version >= 1)) {
     throw new UserError(`${path} is damaged: it has no sound version`, {
       hint: 'Restore it from a copy, or remove it and count the log again.',
     });
   }
-  return true;
+  return version;
 }

@@ -4,15 +4,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Method } from '../../core/method.js';
 import { methodHash } from '../../core/method-hash.js';
-import type { Store, StoreBooks, StoreReader } from '../../core/ports.js';
+import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
 import { invariant, UserError } from '../../errors.js';
 import { type BooksReader, createBooks, createBooksReader } from './books.js';
 import { CLEAR_STAGES, stageCommit } from './commit.js';
 import { Dictionary } from './dictionary.js';
 import { openFile, type StoreFile } from './file.js';
+import { createOutbox, nextArrival } from './letter-outbox.js';
 import { createReader } from './reader.js';
 import { hasTables, prepareForWriting } from './schema.js';
-import { numberOf } from './sql.js';
 
 /** Makes the statements of a transaction, then runs it; what goes wrong undoes all of it. */
 async function inTransaction<T>(
@@ -43,22 +43,25 @@ async function rollBack(connection: DuckDBConnection): Promise<void> {
  * Opens the store at `path` for writing, making it if there is none. UserError: another process has it open, it
  * is from a newer version or no store, or the disk won't have it.
  */
-export async function openStore(path: string): Promise<Store & StoreBooks> {
+export async function openStore(path: string): Promise<Store & StoreBooks & LetterOutbox> {
   const file = await openFile(path, 'READ_WRITE');
   try {
     const connection = await file.connect();
     await file.explained(prepareForWriting(connection, path));
-    const arrivals = await numberOf(connection, 'SELECT max(arrival) + 1 FROM dead_letters');
-    return writer(file, connection, arrivals);
+    return writer(file, connection, await nextArrival(connection));
   } catch (error) {
     file.closeSync();
     throw error;
   }
 }
 
-function writer(file: StoreFile, connection: DuckDBConnection, arrivals: number): Store & StoreBooks {
+function writer(
+  file: StoreFile,
+  connection: DuckDBConnection,
+  firstArrival: number,
+): Store & StoreBooks & LetterOutbox {
   const dictionary = new Dictionary(connection);
-  let nextArrival = arrivals;
+  let arrival = firstArrival;
   let turn: Promise<unknown> = Promise.resolve();
   let closed = false;
   let failed = false;
@@ -77,13 +80,14 @@ function writer(file: StoreFile, connection: DuckDBConnection, arrivals: number)
   return {
     ...createReader(file),
     ...createBooks(file, transact, () => dictionary.forget()),
+    ...createOutbox(file, transact),
     begin: (identity) => transact(() => recordIdentity(connection, identity)),
     commit: (commit) =>
       inTurn(async () => {
         try {
-          const statements = await stageCommit(connection, commit, dictionary, nextArrival);
+          const statements = await stageCommit(connection, commit, dictionary, arrival);
           await inTransaction(connection, () => connection.run(statements));
-          nextArrival += commit.deadLetters.length;
+          arrival += commit.withdrawn.length + commit.deadLetters.length;
         } finally {
           await clearStages(connection);
         }

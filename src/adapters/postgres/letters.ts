@@ -6,7 +6,8 @@ import { rowsOf } from './session.js';
 
 type Place = Pick<DeadLetter, 'partition' | 'offset'>;
 
-const COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
+/** The columns of a letter, as `letterOf` reads them. */
+export const LETTER_COLUMNS = `partition, "offset", verdict, reason, event_time, append_time, click_id, ad_id, campaign_id,
   ip_address, key, value, value_bytes, redriven_at`;
 const COLUMN_COUNT = 14;
 
@@ -18,7 +19,7 @@ function namesOf(places: readonly Place[]): [number[], number[]] {
 
 /** Adds letters; they arrive in their order. */
 export async function copyLetters(client: pg.ClientBase, letters: readonly DeadLetter[]): Promise<void> {
-  await copyInto(client, `dead_letters (${COLUMNS})`, letters.length, (rows) => {
+  await copyInto(client, `dead_letters (${LETTER_COLUMNS})`, letters.length, (rows) => {
     for (const letter of letters) {
       rows.row(COLUMN_COUNT);
       rows.int4(letter.partition);
@@ -39,9 +40,16 @@ export async function copyLetters(client: pg.ClientBase, letters: readonly DeadL
   });
 }
 
-/** Takes letters back. */
+/** Takes letters back; what happened is kept, numbered as it arrives. */
 export async function withdrawLetters(client: pg.ClientBase, places: readonly Place[]): Promise<void> {
-  await client.query(`DELETE FROM dead_letters WHERE ${NAMED}`, namesOf(places));
+  await client.query(
+    `WITH gone AS (DELETE FROM dead_letters WHERE ${NAMED} RETURNING *)
+     INSERT INTO withdrawn_letters
+       SELECT nextval(pg_get_serial_sequence('dead_letters', 'arrival')), arrival, partition, "offset", verdict,
+         reason, event_time, click_id, ad_id, campaign_id, ip_address
+       FROM gone`,
+    namesOf(places),
+  );
 }
 
 /** Remembers that letters were sent again. */
@@ -75,13 +83,14 @@ export async function readLetters(client: pg.ClientBase, filter: DeadLetterFilte
   const limit = Math.max(0, Math.floor(filter.limit));
   const rows = await rowsOf(
     client,
-    `SELECT ${COLUMNS} FROM dead_letters WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`,
+    `SELECT ${LETTER_COLUMNS} FROM dead_letters WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`,
     values,
   );
   return rows.map(letterOf);
 }
 
-function letterOf(row: readonly unknown[]): DeadLetter {
+/** A row of LETTER_COLUMNS as a letter. */
+export function letterOf(row: readonly unknown[]): DeadLetter {
   const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
     row;
   const [key, value, valueBytes, redrivenAt] = rest;

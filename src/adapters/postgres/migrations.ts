@@ -65,5 +65,20 @@ const TABLES = `
   );
 `;
 
+/** Letters that were taken back, with both events' numbers: whoever passes letters on needs to know of them. */
+const LETTER_OUTBOX = `
+  CREATE TABLE withdrawn_letters (
+    arrival bigint PRIMARY KEY, letter_arrival bigint NOT NULL UNIQUE, partition integer NOT NULL,
+    "offset" bigint NOT NULL, verdict text COLLATE "C" NOT NULL, reason text COLLATE "C" NOT NULL, event_time bigint,
+    click_id text, ad_id text, campaign_id text, ip_address text
+  );
+  -- One row. "id" names this store: the numbers of another one mean something else.
+  CREATE TABLE letter_stream (id text NOT NULL, published bigint NOT NULL);
+  INSERT INTO letter_stream VALUES (md5(random()::text || clock_timestamp()::text || pg_backend_pid()), -1);
+`;
+
 /** Every step, in order. */
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, about: 'the first tables', sql: TABLES }];
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, about: 'the first tables', sql: TABLES },
+  { version: 2, about: 'what became of dead letters, in order', sql: LETTER_OUTBOX },
+];

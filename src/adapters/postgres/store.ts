@@ -4,13 +4,16 @@
 import type pg from 'pg';
 import type { Method } from '../../core/method.js';
 import { methodHash } from '../../core/method-hash.js';
-import type { Store, StoreBooks, StoreReader } from '../../core/ports.js';
+import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
 import { parseAddress } from './address.js';
 import { type BooksReader, createBooks, createBooksReader } from './books.js';
 import { Connections } from './connections.js';
+import { createOutbox } from './letter-outbox.js';
 import { createReader } from './reader.js';
 import { hasTables, migrate, requireServerVersion } from './schema.js';
 import { Writer } from './writer.js';
+
+type OwnedStore = Store & StoreBooks & LetterOutbox & { takeOver(): Promise<number> };
 
 export interface PostgresStoreOptions {
   /** Told in one line when the server is gone and waited for. */
@@ -21,10 +24,7 @@ export interface PostgresStoreOptions {
  * Opens the store at a URL for writing, making or migrating its schema. UserError: the server can't be used, and why;
  * the schema is of a newer version or of something else.
  */
-export async function openStore(
-  url: string,
-  options: PostgresStoreOptions = {},
-): Promise<Store & StoreBooks> {
+export async function openStore(url: string, options: PostgresStoreOptions = {}): Promise<OwnedStore> {
   const connections = new Connections(parseAddress(url), { ...options, patient: true });
   try {
     await connections.atOnce(async (client) => {
@@ -38,14 +38,12 @@ export async function openStore(
   }
 }
 
-function storeOf(
-  connections: Connections,
-  writer: Writer,
-): Store & StoreBooks & { takeOver(): Promise<number> } {
+function storeOf(connections: Connections, writer: Writer): OwnedStore {
   let closed = false;
   return {
     ...createReader(connections),
     ...createBooks(connections),
+    ...createOutbox(connections, (work) => writer.write(work)),
     takeOver: () => writer.takeOver(),
     begin: ({ method, sourceIdentity }) =>
       writer.write((client) => recordIdentity(client, method, sourceIdentity)),

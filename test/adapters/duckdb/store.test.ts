@@ -7,10 +7,13 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore, openStoreReader } from '../../../src/adapters/duckdb/store.js';
 import { cell, commitOf } from '../../contract/commits.js';
+import { describeOutbox } from '../../contract/outbox-contract.js';
 import { describeStore, EVERYTHING } from '../../contract/store-contract.js';
 import { killWriters } from '../../contract/store-kills.js';
 
 const DIST_STORE = resolve(import.meta.dirname, '../../../dist/adapters/duckdb/store.js');
+
+describeOutbox('The DuckDB store', (directory) => openStore(join(directory, 'store.duckdb')));
 
 describeStore('DuckDB', { open: (directory) => openStore(join(directory, 'store.duckdb')) });
 
@@ -68,9 +71,26 @@ describe('the DuckDB file', () => {
 
   test('of a newer version is refused', async () => {
     await (await openStore(path)).close();
-    await alter(path, `UPDATE meta SET value = '2' WHERE name = 'schema_version'`);
-    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 2\)/);
+    await alter(path, `UPDATE meta SET value = '3' WHERE name = 'schema_version'`);
+    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 3\)/);
     await expect(openStoreReader(path)).rejects.toThrow(/newer click-agg/);
+  });
+
+  test('of an older version is brought up to date by who writes it', async () => {
+    await (await openStore(path)).close();
+    await alter(
+      path,
+      `DROP TABLE withdrawn_letters; DELETE FROM meta WHERE name = 'store_id';
+       UPDATE meta SET value = '1' WHERE name = 'schema_version'`,
+    );
+    await expect(openStoreReader(path)).rejects.toThrow(/older click-agg \(store version 1\)/);
+    const store = await openStore(path);
+    const { id } = await store.letterStream();
+    await store.close();
+    const again = await openStore(path);
+    expect(await again.letterStream()).toEqual({ id, last: -1, published: -1 });
+    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    await again.close();
   });
 
   test('of something else is refused and left alone', async () => {
