@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Address } from './address.js';
+import type { Lease } from './reader.js';
 import { isPassing, serverError, sqlStateOf } from './server-errors.js';
 import { DURABLE, inTransaction, readers } from './session.js';
 
@@ -42,12 +43,12 @@ export class Connections {
     this.persistently(() => this.withClient((client) => inTransaction(client, 'read', work)));
 
   /** A connection in a read transaction, for answers in pages. */
-  readonly lease = async (): Promise<{ client: pg.ClientBase; release(): Promise<void> }> => {
+  readonly lease: Lease = async () => {
     const client = await this.persistently(async () => {
       const leased = await this.pool.connect();
       return await begun(leased);
     });
-    return { client, release: () => ended(client) };
+    return { client, explained: (promise) => this.explained(promise), release: () => ended(client) };
   };
 
   /** Runs `work` in a write transaction that holds the lock of writers. */

@@ -28,7 +28,12 @@ const LEDGER_SUMS = `
 export type Read = <T>(work: (client: pg.ClientBase) => Promise<T>) => Promise<T>;
 
 /** A connection in a read transaction, for answers in pages. Release it. */
-export type Lease = () => Promise<{ client: pg.ClientBase; release(): Promise<void> }>;
+export type Lease = () => Promise<{
+  client: pg.ClientBase;
+  /** Waits for a promise; the server's complaints become UserErrors. */
+  explained<T>(promise: Promise<T>): Promise<T>;
+  release(): Promise<void>;
+}>;
 
 /** Answers by these connections. */
 export function createReader({ read, lease }: { read: Read; lease: Lease }): Omit<StoreReader, 'close'> {
@@ -82,11 +87,11 @@ async function readPositions(client: pg.ClientBase): Promise<PartitionPosition[]
 async function* readPages(lease: Lease, query: TotalsQuery): AsyncGenerator<TotalsRow[]> {
   const { sql, values, columns } = totalsStatement(query);
   const timeTexts = new Map<number, string>();
-  const { client, release } = await lease();
+  const { client, explained, release } = await lease();
   try {
-    await client.query(`DECLARE pages NO SCROLL CURSOR FOR ${sql}`, values);
+    await explained(client.query(`DECLARE pages NO SCROLL CURSOR FOR ${sql}`, values));
     for (;;) {
-      const rows = await rowsOf(client, `FETCH ${PAGE_ROWS} FROM pages`);
+      const rows = await explained(rowsOf(client, `FETCH ${PAGE_ROWS} FROM pages`));
       if (rows.length > 0) yield rows.map((row) => totalsRow(row, columns, timeTexts));
       if (rows.length < PAGE_ROWS) return;
     }
