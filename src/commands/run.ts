@@ -1,74 +1,98 @@
 // The streaming aggregator: wires log, engine, store and live server, and tells what is going on. What a click
 // is worth is in src/core/, when it is committed in src/engine/.
 import { join } from 'node:path';
+import type { KafkaConnection } from '../adapters/kafka/connection.js';
+import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { LiveStatus, Store, StoreBooks } from '../core/ports.js';
-import { openDataDir } from '../engine/data-dir.js';
+import type { LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
+import { type DataDir, openDataDir } from '../engine/data-dir.js';
 import { type DecodedInput, openDecodedInput } from '../engine/decoded-input.js';
-import { embeddedHistory, fileHistory, finished, type InputHistory } from '../engine/input-history.js';
+import {
+  embeddedHistory,
+  fileHistory,
+  finished,
+  type InputHistory,
+  topicHistory,
+} from '../engine/input-history.js';
 import { type LakeThread, startLakeThread } from '../engine/lake-thread.js';
+import type { SourceSpec } from '../engine/open-source.js';
 import { createRunLoop } from '../engine/run-loop.js';
 import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
+import { inTurns } from '../engine/turns.js';
 import { UsageError } from '../errors.js';
 import { startLiveServer } from '../live/server.js';
 import { type RunMonitor, watchRun } from '../metrics/watching.js';
 import { command } from '../options/command.js';
+import { clusterOptions, connectionOf, groupOption, topicOption } from '../options/kafka.js';
 import { metricsOptions } from '../options/metrics.js';
-import { duration, onOff, optionalText } from '../options/option.js';
+import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
-import { openStore } from '../stores/open-store.js';
+import { openStore, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
+
+const runOptions = {
+  ...dataDirOption,
+  ...storeOption,
+  ...inputOptions,
+  ...clusterOptions,
+  ...topicOption,
+  group: groupOption('click-agg'),
+  untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
+  lake: optionalText({
+    flag: 'lake',
+    value: 'DIR',
+    valueOptional: true,
+    about: 'keep every raw record as Parquet, too; in lake/ of the data directory unless told',
+  }),
+  commitEvery: duration({
+    flag: 'commit-every',
+    default: '1s',
+    minMs: 10,
+    about: 'write what changed to the store so often: fresher totals against fewer transactions',
+  }),
+  idleAfter: duration({
+    flag: 'idle-after',
+    default: '10s',
+    minMs: 1000,
+    about: 'show the open minutes of a partition, as provisional, when it was quiet for so long',
+  }),
+  ...metricsOptions,
+  ...methodOptions,
+};
 
 export const runCommand = command({
   name: 'run',
   summary: 'aggregate clicks as a stream',
   description:
-    'Reads clicks from the embedded log (or --input), gives every record its verdict, and keeps totals, ledger and ' +
+    'Reads clicks from the embedded log (or --brokers, or --input), gives every record its verdict, and keeps totals, ledger and ' +
     'positions in the store, all in one transaction per commit: killed at any moment, it goes on where it was. ' +
-    'Follows the log until stopped, unless --until-end or --input is given.',
-  options: {
-    ...dataDirOption,
-    ...storeOption,
-    ...inputOptions,
-    untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
-    lake: optionalText({
-      flag: 'lake',
-      value: 'DIR',
-      valueOptional: true,
-      about: 'keep every raw record as Parquet, too; in lake/ of the data directory unless told',
-    }),
-    commitEvery: duration({
-      flag: 'commit-every',
-      default: '1s',
-      minMs: 10,
-      about: 'write what changed to the store so often: fresher totals against fewer transactions',
-    }),
-    idleAfter: duration({
-      flag: 'idle-after',
-      default: '10s',
-      minMs: 1000,
-      about: 'show the open minutes of a partition, as provisional, when it was quiet for so long',
-    }),
-    ...metricsOptions,
-    ...methodOptions,
-  },
+    'Follows the log until stopped, unless --until-end or --input is given. Of several processes of a consumer group one ' +
+    'counts; the others stand by and take over when it is gone.',
+  options: runOptions,
   examples: [
     ['click-agg run', 'follow the embedded log until Ctrl-C'],
     ['click-agg run --until-end --lake', 'count and keep what is there, then stop'],
     ['click-agg run --input clicks.ndjson.gz', 'count a file; run it again after a crash and it goes on'],
+    [
+      'click-agg run --brokers k1:9092,k2:9092 --store postgres://agg@db/clicks',
+      'count a Kafka topic into PostgreSQL; start it on a second machine, too, and that one stands by',
+    ],
     ['kcat -C -b broker -t clicks -J -e | click-agg run --input -', 'count what kcat reads from a topic'],
   ],
   async run({ options, terminal, signal }) {
     const { dataDir: path, partitions, append } = options;
     const method = methodOf(options);
+    const kafka = connectionOf(options);
     if (append && options.input === undefined) throw new UsageError('--append needs --input');
+    if (kafka && options.input !== undefined)
+      throw new UsageError('--brokers and --input exclude each other');
     const dataDir = await openDataDir(path);
-    const lock = await dataDir.lock('run');
+    // Processes of a group may share a data directory: it belongs to the one whose turn it is.
+    const lock = kafka ? undefined : await dataDir.lock('run');
     let monitor: RunMonitor | undefined;
-    let store: (Store & StoreBooks) | undefined;
     let input: DecodedInput | undefined;
     let lake: LakeThread | undefined;
     try {
@@ -77,80 +101,118 @@ export const runCommand = command({
       // Two readers can't share a pipe.
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
-      store = await openStore(
-        { dataDir: path, store: options.store },
-        { onWait: (line) => terminal.warn(line) },
+      const warn = (line: string): void => terminal.warn(line);
+      input = await openDecodedInput(
+        { source: sourceOf(options, kafka, file, dataDir.logDir), method, partitions },
+        warn,
       );
-      const state = await store.state();
-      checkSameMethod(state, method);
-      input = await openDecodedInput({
-        source:
-          file === undefined
-            ? { kind: 'embedded', logDir: dataDir.logDir }
-            : { kind: 'file', path: file, partitions, format: 'auto' },
-        method,
-        partitions,
-      });
-      const history: InputHistory =
-        file === undefined
-          ? embeddedHistory(state)
-          : await fileHistory(state, { path: file, partitions, append }, input);
-      await store.begin({ method, sourceIdentity: JSON.stringify(history) });
       const untilEnd = options.untilEnd || file !== undefined;
       if (options.lake !== undefined) {
-        const lakeDir = options.lake === '' ? join(path, 'lake') : options.lake;
-        const hash = methodHash(method);
         lake = startLakeThread({
           dataDir: path,
-          lakeDir,
+          lakeDir: options.lake === '' ? join(path, 'lake') : options.lake,
           input: file,
           partitions,
           append,
-          methodHash: hash,
+          methodHash: methodHash(method),
           untilEnd,
         });
       }
       const reporter = runReporter(terminal);
-      const status = await count({
-        ...{ store, input, method, untilEnd, lake, monitor, reporter, terminal, signal },
-        idleAfter: options.idleAfter,
-        commitEvery: options.commitEvery,
-        dataDir: path,
-      });
-      if (history.kind === 'files' && !signal.aborted) {
-        await store.begin({ method, sourceIdentity: JSON.stringify(finished(history)) });
-      }
-      await reporter.result(status, await lake?.done);
+      const counting = {
+        ...{ options, dataDir, input, method, file, untilEnd, lake, monitor, reporter, terminal, signal },
+        store: { dataDir: path, store: options.store },
+        lockDataDir: kafka !== undefined && options.store === 'duckdb',
+      };
+      const status = await inTurns(
+        {
+          input,
+          signal,
+          standsBy() {
+            monitor!.standsBy();
+            reporter.standsBy(input!.description);
+          },
+          lost: (error) => terminal.warn(`${error.message}: this process stands by`),
+        },
+        () => countInTurn(counting),
+      );
+      await reporter.result(input.description, status, await lake?.done);
       return undefined;
     } finally {
       lake?.stop();
       await input?.close();
-      await store?.close();
       await monitor?.close();
-      lock.release();
+      lock?.release();
     }
   },
 });
 
+type RunOptions = OptionValues<typeof runOptions>;
+
+function sourceOf(
+  { topic, group, partitions }: RunOptions,
+  kafka: KafkaConnection | undefined,
+  file: string | undefined,
+  logDir: string,
+): SourceSpec {
+  if (kafka) return { kind: 'kafka', connection: kafka, topic, group };
+  if (file === undefined) return { kind: 'embedded', logDir };
+  return { kind: 'file', path: file, partitions, format: 'auto' };
+}
+
 interface Counting {
-  store: Store & StoreBooks;
+  options: RunOptions;
+  dataDir: DataDir;
+  /** Where the store is. */
+  store: StorePlace;
+  /** Whether the data directory is locked for each turn. */
+  lockDataDir: boolean;
   input: DecodedInput;
-  method: ReturnType<typeof methodOf>;
+  method: Method;
+  file: string | undefined;
   untilEnd: boolean;
   lake: LakeThread | undefined;
-  idleAfter: number;
-  commitEvery: number;
-  dataDir: string;
   monitor: RunMonitor;
   reporter: RunReporter;
   terminal: Terminal;
   signal: AbortSignal;
 }
 
-/** Counts until the end or the signal, and answers readers meanwhile. */
-async function count(counting: Counting): Promise<LiveStatus> {
-  const { input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
-  const store = monitor.meter(counting.store);
+/** One turn: takes the store over and counts from where it stands. */
+async function countInTurn(counting: Counting): Promise<LiveStatus> {
+  const { dataDir, method, terminal, signal } = counting;
+  const onWait = (line: string): void => terminal.warn(line);
+  const lock = counting.lockDataDir ? await dataDir.lockWhenFree('run', { signal, onWait }) : undefined;
+  let store: (Store & StoreBooks) | undefined;
+  try {
+    store = await openStore(counting.store, { onWait });
+    const epoch = await store.takeOver();
+    const state = await store.state();
+    checkSameMethod(state, method);
+    const history = await historyOf(counting, state);
+    await store.begin({ method, sourceIdentity: JSON.stringify(history) });
+    const status = await count(counting, store, epoch);
+    if (history.kind === 'files' && !signal.aborted) {
+      await store.begin({ method, sourceIdentity: JSON.stringify(finished(history)) });
+    }
+    return status;
+  } finally {
+    await store?.close();
+    lock?.release();
+  }
+}
+
+function historyOf(counting: Counting, state: StoredState): Promise<InputHistory> | InputHistory {
+  const { options, input, file } = counting;
+  const { partitions, append, group } = options;
+  if (file !== undefined) return fileHistory(state, { path: file, partitions, append }, input);
+  return input.shared ? topicHistory(state, { log: input.logIdentity!, group }) : embeddedHistory(state);
+}
+
+/** Counts until the end, the signal or the loss of the turn, and answers readers meanwhile. */
+async function count(counting: Counting, opened: Store & StoreBooks, epoch: number): Promise<LiveStatus> {
+  const { options, input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
+  const store = monitor.meter(opened);
   reporter.begin(input.description, untilEnd);
   // A lake that fails stops the stream, too: what is not kept can't be proved.
   const lakeFailed = new AbortController();
@@ -161,8 +223,8 @@ async function count(counting: Counting): Promise<LiveStatus> {
     store,
     method,
     untilEnd,
-    idleAfterMs: counting.idleAfter,
-    commitEveryMs: counting.commitEvery,
+    idleAfterMs: options.idleAfter,
+    commitEveryMs: options.commitEvery,
     signal: AbortSignal.any([signal, lakeFailed.signal]),
     onStatus(status) {
       monitor.observe(status);
@@ -172,12 +234,12 @@ async function count(counting: Counting): Promise<LiveStatus> {
   });
   monitor.watch('source', () => input.ends());
   monitor.watch('store', () => store.revisions());
-  monitor.counts(0, loop.status().ledger, () => loop.status());
+  monitor.counts(epoch, loop.status().ledger, () => loop.status());
   const server = await startLiveServer({
     store,
     status: () => loop.status(),
     beforeSnapshot: () => loop.commitAll(),
-    dataDir: counting.dataDir,
+    dataDir: counting.dataDir.path,
   });
   try {
     const status = await loop.run();

@@ -136,7 +136,8 @@ export class Aggregator {
       this.storedMaxEventTimeMs.set(stored.partition, stored.maxEventTimeMs);
       if (book.position < stored.position) this.targets.set(stored.partition, stored.position);
       else this.maxEventTimeMs = Math.max(this.maxEventTimeMs, book.maxEventTimeMs);
-      from.set(stored.partition, book.position);
+      // From the log's start: wherever that is by now.
+      if (!holdFor) from.set(stored.partition, book.position);
     }
     if (holdFor) {
       this.holds = holdFor.clicks;

@@ -220,6 +220,11 @@ export interface DeadLetterFilter {
  * whole number of commits. One writer at a time.
  */
 export interface Store extends StoreReader {
+  /**
+   * Makes this the store's only writer and returns its epoch, 1, 2, …: whoever wrote under an older one gets a
+   * FencedError from `begin` and `commit`. To be called before `state`, which can't change under the writer then.
+   */
+  takeOver(): Promise<number>;
   /** Records the method and the log on the first run; later checks are the caller's. */
   begin(identity: { method: Method; sourceIdentity: string }): Promise<void>;
   commit(commit: Commit): Promise<void>;

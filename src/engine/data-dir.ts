@@ -2,12 +2,14 @@
 // version is refused before anything in it is touched.
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, ioError } from '../adapters/embedded/layout.js';
-import { type Lock, takeLock } from '../adapters/embedded/lock.js';
+import { type Lock, livingHolder, takeLock } from '../adapters/embedded/lock.js';
 import { UserError } from '../errors.js';
 
 /** Version of the layout. */
 const VERSION = 1;
+const LOCK_POLL_MS = 200;
 
 export interface DataDir {
   readonly path: string;
@@ -16,8 +18,12 @@ export interface DataDir {
   readonly storePath: string;
   readonly lakeDir: string;
   /** Takes the lock `<name>.lock`; a UserError names the process that has it. Stale locks are taken over. */
-  lock(name: 'run' | 'lake' | 'backfill'): Promise<Lock>;
+  lock(name: LockName): Promise<Lock>;
+  /** Takes it as soon as its holder is gone; `onWait` is told once that it waits. UserError: the signal came first. */
+  lockWhenFree(name: LockName, wait: { signal: AbortSignal; onWait: (line: string) => void }): Promise<Lock>;
 }
+
+type LockName = 'run' | 'lake' | 'backfill';
 
 const WORK = { run: 'is counted into', lake: 'has its lake written', backfill: 'is backfilled' } as const;
 
@@ -29,6 +35,15 @@ export function dataDirAt(path: string): DataDir {
     storePath: join(path, 'store.duckdb'),
     lakeDir: join(path, 'lake'),
     lock: (name) => takeLock(join(path, `${name}.lock`), `${path} ${WORK[name]}`),
+    async lockWhenFree(name, { signal, onWait }) {
+      const file = join(path, `${name}.lock`);
+      for (let told = false; ; told = true) {
+        const holder = livingHolder(file);
+        if (holder === undefined || signal.aborted) return await takeLock(file, `${path} ${WORK[name]}`);
+        if (!told) onWait(`${path} ${WORK[name]} by another process (pid ${holder}): waiting for it to end`);
+        await sleep(LOCK_POLL_MS);
+      }
+    },
   };
 }
 

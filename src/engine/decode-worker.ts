@@ -2,6 +2,7 @@
 // when QUEUE_MAX batches are under way, so that a slow store slows the reader down, not memory.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createDecoder } from '../core/decoder.js';
+import { OwnershipLostError } from '../errors.js';
 import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
 import { openSource } from './open-source.js';
 import { failureOf } from './thread-failure.js';
@@ -42,7 +43,17 @@ try {
       underWay++;
       send({ kind: 'batch', batch }, [batch.buffer]);
     }
-    send({ kind: 'done' });
+    send({ kind: 'done', lost: false });
+  };
+  const readOrLose = (message: Extract<ToDecoder, { kind: 'read' }>): Promise<void> =>
+    read(message).catch((error: unknown) => {
+      if (!(error instanceof OwnershipLostError)) throw error;
+      send({ kind: 'done', lost: true });
+    });
+  const becomeActive = async (): Promise<void> => {
+    stopping = new AbortController();
+    const yes = (await source.membership?.active(stopping.signal)) ?? true;
+    send({ kind: 'active', yes });
   };
 
   port.on('message', (message: ToDecoder) => {
@@ -58,7 +69,9 @@ try {
         send({ kind: 'behind', seekable: whole.seekable });
       }, sendFailure);
     }
-    if (message.kind === 'read') read(message).catch(sendFailure);
+    if (message.kind === 'active') becomeActive().catch(sendFailure);
+    if (message.kind === 'read') readOrLose(message).catch(sendFailure);
+    if (message.kind === 'report') source.membership?.report(message.positions).catch(sendFailure);
     if (message.kind === 'ends')
       source.ends().then((ends) => send({ kind: 'ends', positions: ends }), sendFailure);
     if (message.kind === 'close') source.close().then(() => port.close(), sendFailure);
@@ -71,7 +84,8 @@ try {
   });
   const { partitionCount, seekable, description } = source;
   const { file, logIdentity } = opened;
-  send({ kind: 'opened', partitionCount, seekable, description, file, logIdentity });
+  const shared = source.membership !== undefined;
+  send({ kind: 'opened', shared, partitionCount, seekable, description, file, logIdentity });
 } catch (error) {
   sendFailure(error);
 }

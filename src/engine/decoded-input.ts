@@ -5,6 +5,7 @@ import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import type { Method } from '../core/method.js';
 import type { Positions } from '../core/ports.js';
+import { OwnershipLostError } from '../errors.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
 import { errorOf, type ThreadFailure } from './thread-failure.js';
 
@@ -12,8 +13,10 @@ import { errorOf, type ThreadFailure } from './thread-failure.js';
 export type ToDecoder =
   | { kind: 'matches'; identities: readonly InputIdentity[] }
   | { kind: 'behind'; earlier: readonly EarlierFile[]; firstLine: number }
+  | { kind: 'active' }
   | { kind: 'read'; positions: Positions; untilEnd: boolean }
   | { kind: 'recycle'; buffer: ArrayBuffer }
+  | { kind: 'report'; positions: Positions }
   | { kind: 'ends' }
   | { kind: 'stop' }
   | { kind: 'close' };
@@ -22,6 +25,7 @@ export type ToDecoder =
 export type FromDecoder =
   | {
       kind: 'opened';
+      shared: boolean;
       partitionCount: number;
       seekable: boolean;
       description: string;
@@ -32,7 +36,9 @@ export type FromDecoder =
   | { kind: 'matches'; answers: readonly boolean[] }
   | { kind: 'behind'; seekable: boolean }
   | { kind: 'batch'; batch: DecodedBatch }
-  | { kind: 'done' }
+  | { kind: 'active'; yes: boolean }
+  /** `lost`: another process of the group reads now. */
+  | { kind: 'done'; lost: boolean }
   | { kind: 'ends'; positions: Positions }
   | ({ kind: 'failed' } & ThreadFailure);
 
@@ -53,6 +59,8 @@ export interface DecodedInput {
   /** Whether it can be read again from an older position. */
   readonly seekable: boolean;
   readonly description: string;
+  /** Whether other processes may want to read it, one at a time: then `active` comes before `read`. */
+  readonly shared: boolean;
   /** Absent for a log. */
   readonly file: FileTraits | undefined;
   /** Names this very log; absent for a file. */
@@ -61,7 +69,14 @@ export interface DecodedInput {
   matches(identities: readonly InputIdentity[]): Promise<readonly boolean[]>;
   /** Puts earlier files before this one. To be told before it is read. */
   putBehind(earlier: readonly EarlierFile[], firstLine: number): Promise<void>;
-  /** Decoded batches in log order. A batch is the caller's until it asks for the next one. One reading at a time. */
+  /** Waits until this process is the one that reads. False: the signal came first. */
+  active(signal: AbortSignal): Promise<boolean>;
+  /** Tells the other processes' tools how far the store has counted. */
+  report(positions: Positions): void;
+  /**
+   * Decoded batches in log order. A batch is the caller's until it asks for the next one. One reading at a time.
+   * OwnershipLostError: another process reads now.
+   */
   read(options: ReadOptions): AsyncIterable<DecodedBatch>;
   ends(): Promise<Positions>;
   close(): Promise<void>;
@@ -91,6 +106,7 @@ export async function openDecodedInput(
         const message = await mail.next('batch', 'done');
         if (message.kind === 'done') {
           finished = true;
+          if (message.lost) throw new OwnershipLostError();
           return;
         }
         current = message.batch;
@@ -126,6 +142,20 @@ export async function openDecodedInput(
     async putBehind(earlier, firstLine) {
       send({ kind: 'behind', earlier, firstLine });
       ({ seekable } = await mail.next('behind'));
+    },
+    async active(signal) {
+      send({ kind: 'active' });
+      const stop = (): void => send({ kind: 'stop' });
+      signal.addEventListener('abort', stop);
+      if (signal.aborted) stop();
+      try {
+        return (await mail.next('active')).yes;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+    report(positions) {
+      if (traits.shared) send({ kind: 'report', positions });
     },
     read,
     async ends() {

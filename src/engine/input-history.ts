@@ -22,7 +22,15 @@ interface FileHistory {
   files: readonly CountedFile[];
 }
 
-export type InputHistory = { kind: 'embedded' } | FileHistory;
+/** A topic, and the group whose active process counts it. */
+interface TopicHistory {
+  kind: 'topic';
+  /** Cluster and topic. */
+  log: string;
+  group: string;
+}
+
+export type InputHistory = { kind: 'embedded' } | TopicHistory | FileHistory;
 
 function readHistory({ sourceIdentity }: StoredState): InputHistory | undefined {
   return sourceIdentity === undefined ? undefined : (JSON.parse(sourceIdentity) as InputHistory);
@@ -39,12 +47,38 @@ export interface FileInput {
 export function embeddedHistory(state: StoredState): InputHistory {
   const history = readHistory(state);
   if (!history || history.kind === 'embedded') return { kind: 'embedded' };
-  throw new UsageError(
-    `this data directory has counted ${history.files.at(-1)!.path}, not its embedded log`,
-    {
-      hint: 'Give --input again, or another --data-dir.',
-    },
-  );
+  throw new UsageError(`this store has counted ${nameOf(history)}, not the embedded log`, {
+    hint: 'Give the same input again, or another --data-dir or --store.',
+  });
+}
+
+/**
+ * The history of a store that counts a topic. UsageError: it has counted something else, or for another group: two
+ * groups would take the store away from each other for ever.
+ */
+export function topicHistory(state: StoredState, wanted: Omit<TopicHistory, 'kind'>): TopicHistory {
+  const history = readHistory(state);
+  if (history && history.kind !== 'topic') {
+    throw new UsageError(`this store has counted ${nameOf(history)}, not a topic`, {
+      hint: 'Give the same input again, or another --data-dir or --store.',
+    });
+  }
+  if (history && history.log !== wanted.log) {
+    throw new UsageError(`this store has counted ${nameOf(history)}, not ${wanted.log}`, {
+      hint: 'Give the same --brokers and --topic, or another --data-dir or --store.',
+    });
+  }
+  if (history && history.group !== wanted.group) {
+    throw new UsageError(`this store is counted into by the consumer group ${history.group}`, {
+      hint: `Give --group ${history.group}, or another --data-dir or --store.`,
+    });
+  }
+  return { kind: 'topic', ...wanted };
+}
+
+function nameOf(history: InputHistory): string {
+  if (history.kind === 'embedded') return 'its embedded log';
+  return history.kind === 'topic' ? history.log : history.files.at(-1)!.path;
 }
 
 /**
@@ -58,8 +92,8 @@ export async function fileHistory(
 ): Promise<FileHistory> {
   const history = readHistory(state) ?? { kind: 'files', partitions: wanted.partitions, files: [] };
   const { identity, lineNumbered } = input.file!;
-  if (history.kind === 'embedded') {
-    throw new UsageError('this data directory has counted its embedded log, not a file', {
+  if (history.kind !== 'files') {
+    throw new UsageError(`this data directory has counted ${nameOf(history)}, not a file`, {
       hint: 'Give --input another --data-dir.',
     });
   }

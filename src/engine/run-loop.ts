@@ -159,6 +159,9 @@ class Loop implements RunLoop {
       .commit(commit)
       .then(() => {
         this.lastCommitMs = performance.now() - startedMs;
+        this.options.input.report(
+          new Map(commit.positions.map(({ partition, position }) => [partition, position])),
+        );
       })
       .catch((error: unknown) => this.fail(error))
       .finally(() => {

@@ -14,11 +14,13 @@ export interface LakeGain {
 }
 
 export interface RunReporter {
+  /** Another process may be counting; this one waits for its turn. */
+  standsBy(source: string): void;
   begin(source: string, untilEnd: boolean): void;
   status(status: LiveStatus): void;
   end(): void;
-  /** The result on standard output. */
-  result(status: LiveStatus, lake: LakeGain | undefined): Promise<void>;
+  /** The result on standard output; without a status it has only stood by. */
+  result(source: string, status: LiveStatus | undefined, lake: LakeGain | undefined): Promise<void>;
 }
 
 /** A reporter for one run. */
@@ -26,6 +28,9 @@ export function runReporter(terminal: Terminal): RunReporter {
   let bar: ProgressBar | undefined;
   let lastLineMs = Date.now();
   return {
+    standsBy(source) {
+      terminal.info(`standing by for ${source}: waiting for its turn in the consumer group`, { source });
+    },
     begin(source, untilEnd) {
       terminal.info(untilEnd ? `counting ${source}` : `counting ${source}; stop with Ctrl-C`, { source });
       if (terminal.interactive && !terminal.logsJson) bar = terminal.progress('counting', undefined);
@@ -39,9 +44,11 @@ export function runReporter(terminal: Terminal): RunReporter {
     end() {
       bar?.stop();
     },
-    async result(status, lake) {
-      if (terminal.wantsJson) await terminal.json(resultOf(status, lake));
-      else await printResult(terminal, status, lake);
+    async result(source, status, lake) {
+      if (terminal.wantsJson)
+        await terminal.json(status ? resultOf(status, lake) : { source, stood_by: true });
+      else if (status) await printResult(terminal, status, lake);
+      else terminal.info('stopped while it stood by: it has counted nothing');
     },
   };
 }

@@ -62,6 +62,13 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
       (await store.query(EVERYTHING)).map((row) => [row.minute, row.ad_id, row.clicks]);
     const write = (...cells: WrittenCell[]) => store.commit(commitOf({ cells }));
 
+    test('counts in epochs how often it was taken over', async () => {
+      const first = await store.takeOver();
+      expect(await store.takeOver()).toBe(first + 1);
+      await reopen();
+      expect(await store.takeOver()).toBe(first + 2);
+    });
+
     test('a new store knows nothing', async () => {
       expect(await store.state()).toEqual({
         positions: [],

@@ -43,7 +43,8 @@ describeStore('A living run', {
     const { store, end } = await live(directory);
     const client = await connectLive(directory);
     expect(client).toBeDefined();
-    return { ...client!, begin: store.begin, commit: store.commit, close: end };
+    const { takeOver, begin } = store;
+    return { ...client!, takeOver, begin, commit: store.commit, close: end };
   },
 });
 

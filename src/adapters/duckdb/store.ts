@@ -81,6 +81,7 @@ function writer(
     ...createReader(file),
     ...createBooks(file, transact, () => dictionary.forget()),
     ...createOutbox(file, transact),
+    takeOver: () => transact(takeOver),
     begin: (identity) => transact(() => recordIdentity(connection, identity)),
     commit: (commit) =>
       inTurn(async () => {
@@ -116,6 +117,14 @@ async function clearStages(connection: DuckDBConnection): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && /invalidated/.test(error.message))) throw error;
   }
+}
+
+/** A file has one writer anyway: its epoch only counts how often it got one. */
+async function takeOver(connection: DuckDBConnection): Promise<number> {
+  const before = await numberOf(connection, `SELECT max(value::BIGINT) FROM meta WHERE name = 'epoch'`);
+  await connection.run(`DELETE FROM meta WHERE name = 'epoch'`);
+  await connection.run(`INSERT INTO meta VALUES ('epoch', $1)`, [String(before + 1)]);
+  return before + 1;
 }
 
 async function recordIdentity(
