@@ -13,6 +13,7 @@ import { openFile, type StoreFile } from './file.js';
 import { createOutbox, nextArrival } from './letter-outbox.js';
 import { createReader } from './reader.js';
 import { hasTables, prepareForWriting } from './schema.js';
+import { numberOf } from './sql.js';
 
 /** Makes the statements of a transaction, then runs it; what goes wrong undoes all of it. */
 async function inTransaction<T>(
