@@ -8,10 +8,16 @@ import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { RawBatch } from '../core/batches.js';
 import type { Source, SourceOptions } from '../core/ports.js';
 
+export interface TopicSpec {
+  connection: KafkaConnection;
+  topic: string;
+  /** Without one nobody else shares the reading. */
+  group: string | undefined;
+}
+
 export type SourceSpec =
   | { kind: 'embedded'; logDir: string }
-  /** Without a group nobody else shares the reading. */
-  | { kind: 'kafka'; connection: KafkaConnection; topic: string; group: string | undefined }
+  | ({ kind: 'kafka' } & TopicSpec)
   /** `path` may be `-`, standard input. */
   | { kind: 'file'; path: string; partitions: number; format: FileFormat };
 

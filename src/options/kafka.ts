@@ -162,3 +162,16 @@ export function connectionOf(options: OptionValues<typeof clusterOptions>): Kafk
     sessionTimeoutMs: options.kafkaSessionTimeout,
   };
 }
+
+/**
+ * The topic that a command reads, for `group`; undefined without --brokers. UsageError: the options don't fit
+ * together.
+ */
+export function topicSpecOf(
+  options: OptionValues<typeof clusterOptions & typeof topicOption> & { input?: string | undefined },
+  group: string,
+): { connection: KafkaConnection; topic: string; group: string } | undefined {
+  const connection = connectionOf(options);
+  if (connection && options.input !== undefined) throw new UsageError('give --brokers or --input, not both');
+  return connection && { connection, topic: options.topic, group };
+}
