@@ -17,7 +17,7 @@ const TABLES = `
   );
   INSERT INTO writer VALUES (0, 0, true, NULL, NULL);
   -- No row until the first run.
-  CREATE TABLE identity (method jsonb NOT NULL, method_hash text NOT NULL, source_identity text NOT NULL);
+  CREATE TABLE identity (method json NOT NULL, method_hash text NOT NULL, source_identity text NOT NULL);
   CREATE TABLE totals (
     minute timestamptz NOT NULL, ad_id text COLLATE "C" NOT NULL, campaign_id text COLLATE "C" NOT NULL,
     country text COLLATE "C" NOT NULL, device_type text COLLATE "C" NOT NULL, clicks integer NOT NULL,
@@ -46,8 +46,8 @@ const TABLES = `
   CREATE INDEX dead_letters_by_arrival ON dead_letters (arrival);
   CREATE TABLE revisions (
     revision integer PRIMARY KEY, from_time bigint NOT NULL, to_time bigint NOT NULL, recorded_at bigint NOT NULL,
-    method_hash text NOT NULL, positions jsonb NOT NULL, too_late_admitted bigint NOT NULL,
-    adjustments jsonb NOT NULL
+    method_hash text NOT NULL, positions json NOT NULL, too_late_admitted bigint NOT NULL,
+    adjustments json NOT NULL
   );
   CREATE TABLE closed_periods (
     period_id text PRIMARY KEY, from_time bigint NOT NULL, to_time bigint NOT NULL, closed_at bigint NOT NULL,

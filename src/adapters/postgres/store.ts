@@ -13,8 +13,6 @@ import { createReader } from './reader.js';
 import { hasTables, migrate, requireServerVersion } from './schema.js';
 import { Writer } from './writer.js';
 
-type OwnedStore = Store & StoreBooks & LetterOutbox & { takeOver(): Promise<number> };
-
 export interface PostgresStoreOptions {
   /** Told in one line when the server is gone and waited for. */
   onWait?: (line: string) => void;
@@ -24,7 +22,10 @@ export interface PostgresStoreOptions {
  * Opens the store at a URL for writing, making or migrating its schema. UserError: the server can't be used, and why;
  * the schema is of a newer version or of something else.
  */
-export async function openStore(url: string, options: PostgresStoreOptions = {}): Promise<OwnedStore> {
+export async function openStore(
+  url: string,
+  options: PostgresStoreOptions = {},
+): Promise<Store & StoreBooks & LetterOutbox> {
   const connections = new Connections(parseAddress(url), { ...options, patient: true });
   try {
     await connections.atOnce(async (client) => {
@@ -38,7 +39,7 @@ export async function openStore(url: string, options: PostgresStoreOptions = {})
   }
 }
 
-function storeOf(connections: Connections, writer: Writer): OwnedStore {
+function storeOf(connections: Connections, writer: Writer): Store & StoreBooks & LetterOutbox {
   let closed = false;
   return {
     ...createReader(connections),
