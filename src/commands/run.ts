@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
+import type { LetterOutbox, LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
 import { type DataDir, openDataDir } from '../engine/data-dir.js';
 import { type DecodedInput, openDecodedInput } from '../engine/decoded-input.js';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../engine/input-history.js';
 import { type LakeThread, startLakeThread } from '../engine/lake-thread.js';
 import type { SourceSpec } from '../engine/open-source.js';
+import { type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
 import { createRunLoop } from '../engine/run-loop.js';
 import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
@@ -24,7 +25,14 @@ import { UsageError } from '../errors.js';
 import { startLiveServer } from '../live/server.js';
 import { type RunMonitor, watchRun } from '../metrics/watching.js';
 import { command } from '../options/command.js';
-import { clusterOptions, connectionOf, groupOption, topicOption } from '../options/kafka.js';
+import {
+  clusterOptions,
+  connectionOf,
+  groupOption,
+  letterTopicOf,
+  letterTopicOption,
+  topicOption,
+} from '../options/kafka.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
@@ -39,6 +47,7 @@ const runOptions = {
   ...inputOptions,
   ...clusterOptions,
   ...topicOption,
+  ...letterTopicOption,
   group: groupOption('click-agg'),
   untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
   lake: optionalText({
@@ -178,12 +187,14 @@ interface Counting {
   signal: AbortSignal;
 }
 
+type CountedInto = Store & StoreBooks & LetterOutbox;
+
 /** One turn: takes the store over and counts from where it stands. */
 async function countInTurn(counting: Counting): Promise<LiveStatus> {
   const { dataDir, method, terminal, signal } = counting;
   const onWait = (line: string): void => terminal.warn(line);
   const lock = counting.lockDataDir ? await dataDir.lockWhenFree('run', { signal, onWait }) : undefined;
-  let store: (Store & StoreBooks) | undefined;
+  let store: CountedInto | undefined;
   try {
     store = await openStore(counting.store, { onWait });
     const epoch = await store.takeOver();
@@ -210,13 +221,13 @@ function historyOf(counting: Counting, state: StoredState): Promise<InputHistory
 }
 
 /** Counts until the end, the signal or the loss of the turn, and answers readers meanwhile. */
-async function count(counting: Counting, opened: Store & StoreBooks, epoch: number): Promise<LiveStatus> {
+async function count(counting: Counting, opened: CountedInto, epoch: number): Promise<LiveStatus> {
   const { options, input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
   const store = monitor.meter(opened);
   reporter.begin(input.description, untilEnd);
   // A lake that fails stops the stream, too: what is not kept can't be proved.
-  const lakeFailed = new AbortController();
-  lake?.done.catch(() => lakeFailed.abort());
+  const failed = new AbortController();
+  lake?.done.catch(() => failed.abort());
   signal.addEventListener('abort', () => lake?.stop());
   const loop = await createRunLoop({
     input,
@@ -225,7 +236,7 @@ async function count(counting: Counting, opened: Store & StoreBooks, epoch: numb
     untilEnd,
     idleAfterMs: options.idleAfter,
     commitEveryMs: options.commitEvery,
-    signal: AbortSignal.any([signal, lakeFailed.signal]),
+    signal: AbortSignal.any([signal, failed.signal]),
     onStatus(status) {
       monitor.observe(status);
       reporter.status(status);
@@ -241,12 +252,32 @@ async function count(counting: Counting, opened: Store & StoreBooks, epoch: numb
     beforeSnapshot: () => loop.commitAll(),
     dataDir: counting.dataDir.path,
   });
+  const letters = await publishLetters(lettersOf(counting, store));
+  letters?.failed.catch(() => failed.abort());
   try {
     const status = await loop.run();
+    await letters?.finish(signal.aborted);
     await lake?.done;
     return status;
   } finally {
     reporter.end();
+    await letters?.stop();
     await server.close();
   }
+}
+
+/** Where the dead letters go besides the store; undefined: nowhere. */
+function lettersOf(
+  { options, method, monitor, terminal }: Counting,
+  outbox: LetterOutbox,
+): PublishLettersOptions | undefined {
+  const connection = connectionOf(options);
+  const letterTopic = letterTopicOf(options);
+  if (!connection || letterTopic === undefined) return undefined;
+  const { topic, group } = options;
+  return {
+    ...{ connection, topic, letterTopic, group, outbox, method },
+    warn: (line) => terminal.warn(line),
+    onProgress: ({ published, waiting }) => monitor.letters(published, waiting),
+  };
 }

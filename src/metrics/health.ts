@@ -58,6 +58,11 @@ export class Health {
     this.#probes.set(name, { ask, atMs: -Infinity, answer: undefined });
   }
 
+  /** It is not needed any more. */
+  forget(name: string): void {
+    this.#probes.delete(name);
+  }
+
   /** The loop turns. */
   tick(progress: ReadingProgress): void {
     const nowMs = this.nowMs();

@@ -18,6 +18,8 @@ export class RunMetrics {
   /** What the ledger held of others' counting when this process became active, less what it had counted before. */
   #base: LedgerCounts = NOTHING;
 
+  #publishedInTurn = 0;
+
   readonly #records = this.#counter('records_total', 'Records that this process gave a verdict');
   readonly #read = this.#counter(
     'records_read_total',
@@ -32,6 +34,11 @@ export class RunMetrics {
     'dead_letters_withdrawn_total',
     'Dead letters of bot clicks that a late click turned into double clicks',
   );
+  readonly #published = this.#counter(
+    'dead_letters_published_total',
+    'Letters, and those taken back, that are in the topic of dead letters',
+  );
+  readonly #unpublished = this.#gauge('dead_letters_unpublished', 'Those that wait in the store');
   readonly #cells = this.#counter('cells_written_total', 'Cells of the totals written to the store');
   readonly #commitErrors = this.#counter('commit_errors_total', 'Commits that failed');
   readonly #commitSeconds = new Histogram({
@@ -83,6 +90,7 @@ export class RunMetrics {
   /** This process counts from now on, behind what the ledger holds already. */
   activated(epoch: number, ledger: LedgerCounts): void {
     this.#active.set(1);
+    this.#publishedInTurn = 0;
     this.#epoch.set(epoch);
     this.#base = {
       ...ledger,
@@ -131,6 +139,13 @@ export class RunMetrics {
       // Other reasons are sentences that name a click's own figures: a series for each would never end.
       this.#letters.add(1, { verdict, reason: verdict === 'invalid' ? reason : '' });
     }
+  }
+
+  /** How far the topic of dead letters is: since this turn began, and what waits. */
+  letters(published: number, waiting: number): void {
+    this.#published.add(Math.max(0, published - this.#publishedInTurn));
+    this.#publishedInTurn = published;
+    this.#unpublished.set(waiting);
   }
 
   /** A commit failed. */

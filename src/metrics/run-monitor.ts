@@ -30,6 +30,7 @@ export async function startRunMonitor(place: { host: string; port: number }): Pr
     meter: (store) => metered(store, metrics),
     standsBy() {
       statusNow = undefined;
+      health.forget('store');
       metrics.deactivated();
       health.role = 'standby';
     },
@@ -39,6 +40,7 @@ export async function startRunMonitor(place: { host: string; port: number }): Pr
       statusNow = status;
     },
     observe,
+    letters: (published, waiting) => metrics.letters(published, waiting),
     async close() {
       statusNow = undefined;
       health.role = 'stopping';

@@ -25,6 +25,8 @@ export interface RunMonitor extends Monitor {
   counts(epoch: number, ledger: LedgerCounts, status: () => LiveStatus): void;
   /** About once a second while it counts. */
   observe(status: LiveStatus): void;
+  /** Events of dead letters that this turn has put into their topic, and those that wait, about. */
+  letters(published: number, waiting: number): void;
 }
 
 /** What the lake's writer has done since its start. */
@@ -54,7 +56,7 @@ const unwatched: Monitor = {
 /** The monitor of a `run`. UserError: the port is taken. */
 export async function watchRun({ metricsHost: host, metricsPort: port }: MetricsPlace): Promise<RunMonitor> {
   if (port === undefined) {
-    return { ...unwatched, meter: (store) => store, standsBy() {}, counts() {}, observe() {} };
+    return { ...unwatched, meter: (store) => store, standsBy() {}, counts() {}, observe() {}, letters() {} };
   }
   const { startRunMonitor } = await import('./run-monitor.js');
   return await startRunMonitor({ host, port });

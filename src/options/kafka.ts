@@ -114,6 +114,25 @@ export const topicOption = {
   }),
 };
 
+export const letterTopicOption = {
+  deadLetterTopic: optionalText({
+    flag: 'dead-letter-topic',
+    group: GROUP,
+    value: 'NAME|none',
+    about:
+      'the topic of dead letters, with --brokers; default that of the clicks with .dead-letters behind it',
+  }),
+};
+
+/** The topic of the dead letters; undefined: they are kept in the store alone. */
+export function letterTopicOf({
+  topic,
+  deadLetterTopic,
+}: OptionValues<typeof topicOption & typeof letterTopicOption>): string | undefined {
+  if (deadLetterTopic === 'none') return undefined;
+  return deadLetterTopic ?? `${topic}.dead-letters`;
+}
+
 /** The consumer group of a command that reads: of the processes in it one reads, the others stand by. */
 export function groupOption(name: string): OptionSpec<string> {
   return text({

@@ -1,0 +1,133 @@
+// A dead letter as a record of a topic: the original key and bytes, and what is known of it in headers. Who reads
+// only the newest record of each (topic, partition, offset) sees the dead letters as they stand.
+import type { IHeaders, KafkaMessage } from 'kafkajs';
+import type { DeadLetter, LetterEvent } from '../../../core/ports.js';
+
+/** What all letters of a run have in common. */
+export interface LetterOrigin {
+  /** The topic of the clicks. */
+  topic: string;
+  /** Names the store that numbers the letters. */
+  store: string;
+  methodHash: string;
+  methodVersion: number;
+}
+
+/** What became of the original bytes: as they came, cut because they were too long, or not kept by anybody. */
+export type OriginalState = 'whole' | 'cut' | 'gone';
+
+export interface OriginalRecord {
+  key: Uint8Array | undefined;
+  value: Uint8Array | undefined;
+  state: OriginalState;
+}
+
+/** The verdict of a record that takes a letter back. */
+export const WITHDRAWN = 'withdrawn';
+
+/** A letter as it stands in the topic. */
+export interface TopicLetter extends DeadLetter {
+  sequence: number;
+  store: string;
+  /** The topic that the record came from. */
+  topic: string;
+  methodHash: string;
+  original: OriginalState;
+}
+
+/** What a record of the topic says: a letter, or that one is taken back. */
+export type TopicRecord = { letter: TopicLetter } | { withdrawn: Identity; sequence: number; store: string };
+
+export interface Identity {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+/** The record of an event: key, value and headers. */
+export function letterMessage(
+  { sequence, withdrawn, letter }: LetterEvent,
+  original: OriginalRecord,
+  origin: LetterOrigin,
+): { key: Buffer | null; value: Buffer | null; headers: IHeaders } {
+  const known: Record<string, string | number | undefined> = {
+    verdict: withdrawn ? WITHDRAWN : letter.verdict,
+    reason: letter.reason,
+    topic: origin.topic,
+    partition: letter.partition,
+    offset: letter.offset,
+    'event-time': timeText(letter.eventTimeMs),
+    'append-time': timeText(letter.appendTimeMs),
+    'click-id': letter.clickId,
+    'ad-id': letter.adId,
+    'campaign-id': letter.campaignId,
+    'ip-address': letter.ipAddress,
+    'method-hash': origin.methodHash,
+    'method-version': origin.methodVersion,
+    sequence,
+    store: origin.store,
+    ...(withdrawn ? {} : { original: original.state, 'value-bytes': letter.valueBytes }),
+  };
+  const headers: IHeaders = {};
+  for (const [name, value] of Object.entries(known)) if (value !== undefined) headers[name] = String(value);
+  return {
+    key: bufferOf(original.key),
+    value: withdrawn ? null : bufferOf(original.value),
+    headers,
+  };
+}
+
+/** What a record says; undefined if it is none of ours. */
+export function readLetter({ key, value, headers = {} }: KafkaMessage): TopicRecord | undefined {
+  const header = (name: string): string | undefined => headers[name]?.toString();
+  const [verdict, topic, store] = ['verdict', 'topic', 'store'].map(header);
+  const [partition, offset, sequence] = ['partition', 'offset', 'sequence'].map((name) =>
+    wholeOf(header(name)),
+  );
+  if (verdict === undefined || topic === undefined || store === undefined) return undefined;
+  if (partition === undefined || offset === undefined || sequence === undefined) return undefined;
+  if (verdict === WITHDRAWN) return { withdrawn: { topic, partition, offset }, sequence, store };
+  return {
+    letter: {
+      ...{ topic, partition, offset, sequence, store },
+      verdict: verdict as DeadLetter['verdict'],
+      reason: header('reason') ?? '',
+      eventTimeMs: timeOf(header('event-time')),
+      appendTimeMs: timeOf(header('append-time')),
+      clickId: header('click-id'),
+      adId: header('ad-id'),
+      campaignId: header('campaign-id'),
+      ipAddress: header('ip-address'),
+      methodHash: header('method-hash') ?? '',
+      original: (header('original') ?? 'whole') as OriginalState,
+      key: key ? new Uint8Array(key) : undefined,
+      value: value ? new Uint8Array(value) : undefined,
+      valueBytes: wholeOf(header('value-bytes')) ?? value?.length,
+    },
+  };
+}
+
+/** The number of the event in its store's order; undefined if the record is none of ours. */
+export function sequenceOf({ headers = {} }: KafkaMessage): { store: string; sequence: number } | undefined {
+  const sequence = wholeOf(headers.sequence?.toString());
+  const store = headers.store?.toString();
+  return sequence === undefined || store === undefined ? undefined : { store, sequence };
+}
+
+function timeText(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  const ms = Date.parse(text ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function wholeOf(text: string | undefined): number | undefined {
+  const value = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function bufferOf(bytes: Uint8Array | undefined): Buffer | null {
+  return bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : null;
+}

@@ -1,0 +1,170 @@
+// One producer's time: it fences whoever published before, looks where the topic ends, and goes on behind it. After
+// any trouble the session is thrown away, and the next one finds out what has become of its last transaction.
+import type { Message, Producer, Transaction } from 'kafkajs';
+import type { LetterEvent, LetterOutbox } from '../../../core/ports.js';
+import { type KafkaConnection, kafkaClient } from '../connection.js';
+import { openTopicScan, type TopicScan } from '../topic-scan.js';
+import { TopicView } from '../topic-view.js';
+import { isWorldly } from '../world-errors.js';
+import { lastPublished } from './last-published.js';
+import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
+import { originalsOf } from './originals.js';
+
+/** A transaction that is left open by a process that died is undone by the brokers after so long at the latest. */
+const TRANSACTION_MS = 60_000;
+/** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
+const PARTITION_BYTES_MAX = 524_288;
+/** Where the topic refuses longer ones. */
+const CUT_BYTES = 262_144;
+
+export interface SessionOptions {
+  outbox: LetterOutbox;
+  connection: KafkaConnection;
+  topic: string;
+  group: string;
+  origin: Omit<LetterOrigin, 'store'>;
+  warn: (line: string) => void;
+  /** The topic has refused a record as too large. */
+  cutValues: boolean;
+  /** Aborted: connections are closed at once, and whatever waits for an answer fails. */
+  signal: AbortSignal;
+}
+
+export interface PublishSession {
+  /** The last event that is in the topic, or -1. */
+  readonly sequence: number;
+  /** Puts the events into the topic, all or none. Gives their bytes. Throws what kafkajs throws: close it then. */
+  publish(events: readonly LetterEvent[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Fences other publishers of the group and finds where to go on. Throws what kafkajs throws, or UserErrors. */
+export async function openSession(options: SessionOptions): Promise<PublishSession> {
+  const { connection, topic, outbox, origin } = options;
+  const view = new TopicView(connection, topic);
+  let producer: Producer | undefined;
+  let scan: TopicScan | undefined;
+  let clicks: TopicScan | undefined;
+  let closing: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    options.signal.removeEventListener('abort', closeNow);
+    await view.close();
+    await scan?.close();
+    await clicks?.close();
+    await producer?.disconnect().catch((error: unknown) => {
+      // What was not committed is undone by whoever comes next.
+      if (!isWorldly(error)) throw error;
+    });
+  };
+  const close = (): Promise<void> => {
+    closing ??= closeAll();
+    return closing;
+  };
+  const closeNow = (): void => void close();
+  options.signal.addEventListener('abort', closeNow);
+  try {
+    const partitions = (await view.ranges()).size;
+    producer = await fencingProducer(options);
+    const { id: store, published } = await outbox.letterStream();
+    // Opened behind the fence: a scan that was open before might not see the last transaction's end.
+    scan = await openTopicScan(connection, topic);
+    const last = await lastPublished(scan, store);
+    await scan.close();
+    scan = undefined;
+    if (last.sequence === undefined && last.foreign && published < 0) {
+      options.warn(`topic ${topic} holds the dead letters of another store; those of this one follow them`);
+    }
+    let sequence = last.sequence ?? published;
+    const lookUp = async (): Promise<TopicScan> => {
+      clicks ??= await openTopicScan(connection, origin.topic);
+      return clicks;
+    };
+    return {
+      get sequence() {
+        return sequence;
+      },
+      async publish(events) {
+        const originals = await originalsOf(events, lookUp);
+        const messages = events.map((event) => {
+          const original = cutTo(originals.get(event.sequence)!, options.cutValues ? CUT_BYTES : Infinity);
+          const partition = event.letter.partition % partitions;
+          return { ...letterMessage(event, original, { ...origin, store }), partition };
+        });
+        const bytes = await inTransaction(producer!, (transaction) => sendAll(transaction, topic, messages));
+        sequence = events.at(-1)!.sequence;
+        return bytes;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A producer that nobody of the same name can write beside: older ones are fenced, their transaction is settled. */
+async function fencingProducer({ connection, topic, group }: SessionOptions): Promise<Producer> {
+  const kafka = await kafkaClient(connection, { retries: 5 });
+  const { default: kafkajs } = await import('kafkajs');
+  const producer = kafka.producer({
+    transactionalId: `${group}.${topic}`,
+    transactionTimeout: TRANSACTION_MS,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  // Its first transaction is what gives it its epoch.
+  await (await producer.transaction()).abort();
+  return producer;
+}
+
+async function inTransaction<T>(
+  producer: Producer,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> {
+  const transaction = await producer.transaction();
+  const result = await work(transaction);
+  await transaction.commit();
+  return result;
+}
+
+/** A record's partition follows that of the click: what becomes of one record stays in order. */
+async function sendAll(
+  transaction: Transaction,
+  topic: string,
+  messages: readonly (Message & { partition: number })[],
+): Promise<number> {
+  let bytes = 0;
+  let request: Message[] = [];
+  const filled = new Map<number, number>();
+  const flush = async (): Promise<void> => {
+    if (request.length > 0)
+      await transaction.sendBatch({ acks: -1, topicMessages: [{ topic, messages: request }] });
+    request = [];
+    filled.clear();
+  };
+  for (const message of messages) {
+    const size = bytesOf(message);
+    const partitionBytes = (filled.get(message.partition) ?? 0) + size;
+    if (partitionBytes > PARTITION_BYTES_MAX && filled.has(message.partition)) await flush();
+    filled.set(message.partition, (filled.get(message.partition) ?? 0) + size);
+    request.push(message);
+    bytes += size;
+  }
+  await flush();
+  return bytes;
+}
+
+/** About: with its headers. */
+function bytesOf({ key, value, headers = {} }: Message): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0) + 100;
+  for (const [name, text] of Object.entries(headers)) bytes += name.length + String(text).length + 4;
+  return bytes;
+}
+
+function cutTo(original: OriginalRecord, bytesMax: number): OriginalRecord {
+  const { value } = original;
+  if (value === undefined || value.length <= bytesMax) return original;
+  return { ...original, value: value.subarray(0, bytesMax), state: 'cut' };
+}
