@@ -43,6 +43,16 @@ export class FencedError extends UserError {
   }
 }
 
+/** Another process has made itself the lake's writer: what this one read since its last commit is not written. */
+export class LakeTakenError extends UserError {
+  constructor(lake: string) {
+    super(`another process has taken over the writing of the lake ${lake}`, {
+      hint: 'One process writes a lake; what this one had not committed, the other reads from the log.',
+    });
+    this.name = 'LakeTakenError';
+  }
+}
+
 /** States what must be true whatever the input is; a violation is our bug. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant violated: ${message} (this is a bug in click-agg)`);

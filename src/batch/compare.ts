@@ -134,7 +134,7 @@ async function recordsOfCell(
   const near = files.filter(({ hourMs }) => hourMs <= minuteMs && hourMs + 3_600_000 > minuteMs);
   const rows = await session.rows(`
     SELECT click_id, coalesce(verdict, 'billable') AS verdict, l.partition AS part, l."offset" AS off
-    FROM ${recordsIn(near)} AS l JOIN partitions AS p ON p.part = l.partition AND l."offset" < p.position
+    FROM ${await recordsIn(near)} AS l JOIN partitions AS p ON p.part = l.partition AND l."offset" < p.position
     LEFT JOIN batch_judged AS j ON j.part = l.partition AND j.off = l."offset"
     WHERE malformed IS NULL AND (append_time IS NULL OR event_time <= append_time + ${method.clockSkewMs})
       AND event_time >= ${minuteMs} AND event_time < ${minuteMs + BUCKET_MS}

@@ -76,7 +76,7 @@ async function findRecords(session: BatchSession, options: ExplainOptions): Prom
   const columns = ['click_id', ...FIELDS].join(', ');
   const found = await session.rows(`
     SELECT "partition" AS part, "offset" AS off, append_time, event_time, malformed, ${columns}
-    FROM ${recordsIn(options.files)}
+    FROM ${await recordsIn(options.files)}
     WHERE click_id = ${quote(options.clickId)}
       OR (malformed IS NOT NULL
         AND contains(CAST(value AS VARCHAR), CAST(encode(${quote(`"${options.clickId}"`)}) AS VARCHAR)))
@@ -180,7 +180,7 @@ async function watermarkBefore(
   const before = files.filter(
     ({ partition, firstOffset }) => partition === row.part && firstOffset < Number(row.off),
   );
-  const [found] = await session.rows(`SELECT max(event_time) AS greatest FROM ${recordsIn(before)}
+  const [found] = await session.rows(`SELECT max(event_time) AS greatest FROM ${await recordsIn(before)}
     WHERE "partition" = ${row.part} AND "offset" < ${row.off} AND malformed IS NULL
       AND (append_time IS NULL OR event_time <= append_time + ${method.clockSkewMs})`);
   return found!.greatest === null ? undefined : Number(found!.greatest) - method.watermarkDelayMs;

@@ -1,11 +1,10 @@
 // Opens the lake for a recomputation up to given positions: waits a bounded time for a lake writer that lags
 // behind, and says clearly which records are missing when waiting doesn't help.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { livingHolder } from '../adapters/embedded/lock.js';
 import { UserError } from '../errors.js';
-import { writerLockPath } from '../lake/layout.js';
 import { lakePositions, openLake } from '../lake/read-lake.js';
-import { HOUR_MS, type PositionMap, type RecordedFile } from './lake-reader.js';
+import { type LakePlace, type LakeWriterSign, openStorage, placeName } from '../lake/storage.js';
+import type { PositionMap, RecordedFile } from './lake-reader.js';
 
 /** How long a living lake writer is waited for. It writes at least every some seconds. */
 const WAIT_MS_MAX = 120_000;
@@ -20,7 +19,7 @@ export interface OpenedLake {
 }
 
 export interface LakeAccess {
-  lakeDir: string;
+  lake: LakePlace;
   /** Told once when the lake lags and is waited for. */
   onWait?: (line: string) => void;
   signal?: AbortSignal;
@@ -28,17 +27,11 @@ export interface LakeAccess {
 }
 
 /** The lake as it is now. UserError where there is none. */
-export async function openLakeNow(lakeDir: string): Promise<OpenedLake> {
-  const reader = await openLake(lakeDir);
-  const paths = reader.paths();
+export async function openLakeNow(lake: LakePlace): Promise<OpenedLake> {
+  const reader = await openLake(lake);
+  const fetch = (paths: readonly string[]): Promise<void> => reader.fetch(paths);
   return {
-    files: reader.files.map((file, index) => ({
-      path: paths[index]!,
-      hourMs: file.hour * HOUR_MS,
-      partition: file.partition,
-      firstOffset: file.firstOffset,
-      lastOffset: file.lastOffset,
-    })),
+    files: reader.recorded.map((file) => ({ ...file, fetch })),
     positions: reader.positions,
     release: () => reader.release(),
   };
@@ -46,14 +39,14 @@ export async function openLakeNow(lakeDir: string): Promise<OpenedLake> {
 
 /** The lake, once it holds every record below the positions. UserError if it doesn't come to that. */
 export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): Promise<OpenedLake> {
-  const { lakeDir, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
+  const { lake, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
+  const storage = await openStorage(lake);
   const untilMs = Date.now() + waitMsMax;
   for (let told = false; ; ) {
-    const lag = firstLag(positions, await lakePositions(lakeDir));
-    if (!lag) return openLakeNow(lakeDir);
-    const writer = livingHolder(writerLockPath(lakeDir));
-    if (writer === undefined || Date.now() >= untilMs || signal?.aborted)
-      throw lagError(lag, lakeDir, writer);
+    const lag = firstLag(positions, await lakePositions(lake));
+    if (!lag) return openLakeNow(lake);
+    const writer = storage.writer();
+    if (writer === 'nobody' || Date.now() >= untilMs || signal?.aborted) throw lagError(lag, lake, writer);
     if (!told) onWait?.(`waiting for the lake: ${describe(lag)}`);
     told = true;
     await sleep(POLL_MS);
@@ -78,11 +71,11 @@ function describe({ partition, lake, wanted }: Lag): string {
   return `partition ${partition} is at offset ${lake}, the store at ${wanted}`;
 }
 
-function lagError(lag: Lag, lakeDir: string, writer: number | undefined): UserError {
-  return new UserError(`the lake ${lakeDir} lags behind the store: ${describe(lag)}`, {
+function lagError(lag: Lag, lake: LakePlace, writer: LakeWriterSign): UserError {
+  return new UserError(`the lake ${placeName(lake)} lags behind the store: ${describe(lag)}`, {
     hint:
-      writer === undefined
+      writer === 'nobody'
         ? 'Write the rest of the log into it: click-agg lake --until-end (with the same --input, if there was one).'
-        : `Its writer (pid ${writer}) is at work: try again when it has caught up.`,
+        : `Its writer${writer === 'unseen' ? '' : ` (pid ${writer.pid})`} is at work: try again when it has caught up.`,
   });
 }

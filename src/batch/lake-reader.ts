@@ -13,6 +13,8 @@ export interface RecordedFile {
   partition: number;
   firstOffset: number;
   lastOffset: number;
+  /** Makes files of the same lake readable at their paths. Absent: they are. */
+  readonly fetch?: (paths: readonly string[]) => Promise<void>;
 }
 
 /** Next offset by partition up to which the log is looked at. */
@@ -76,8 +78,9 @@ const COLUMNS = {
   malformed: 'VARCHAR',
 } as const;
 
-/** A table expression of the files' records. */
-export function recordsIn(files: readonly RecordedFile[]): string {
+/** Makes the files readable; a table expression of their records. */
+export async function recordsIn(files: readonly RecordedFile[]): Promise<string> {
+  await files[0]?.fetch?.(files.map(({ path }) => path));
   if (files.length === 0) {
     const columns = Object.entries(COLUMNS).map(([name, type]) => `CAST(NULL AS ${type}) AS "${name}"`);
     return `(SELECT ${columns.join(', ')} WHERE false)`;

@@ -79,7 +79,7 @@ export async function recompute(session: BatchSession, options: RecomputeOptions
   step('counting');
   await session.run(countCells(period ? `t >= ${period.fromMs} AND t < ${period.toMs}` : 'true'));
   if (!period) {
-    await session.run(countArrived(recordsIn(files.filter((file) => positions.has(file.partition)))));
+    await session.run(countArrived(await recordsIn(files.filter((file) => positions.has(file.partition)))));
     await session.run(COUNT_INVALID);
   }
 }
@@ -109,10 +109,10 @@ function numberPartitions(positions: PositionMap): string {
 async function readWhatMatters(session: BatchSession, options: RecomputeOptions): Promise<string> {
   const { files, method, positions, period } = options;
   if (!period) {
-    const records = recordsIn(filesWithin(files, { fromMs: -Infinity, toMs: Infinity }, positions));
+    const records = await recordsIn(filesWithin(files, { fromMs: -Infinity, toMs: Infinity }, positions));
     await session.run(nameDimensions(records));
     await session.run(readClicks(records, method));
-    await session.run(readMarks(recordsIn([]), method));
+    await session.run(readMarks(await recordsIn([]), method));
     await session.run(suspectDoubleClicks(method));
     return records;
   }
@@ -121,12 +121,12 @@ async function readWhatMatters(session: BatchSession, options: RecomputeOptions)
   const firstHourMs = files.reduce((first, { hourMs }) => Math.min(first, hourMs), toMs);
   let fromMs = Math.floor((period.fromMs - reachMs) / HOUR_MS) * HOUR_MS;
   for (let furtherMs = HOUR_MS; ; furtherMs *= 2) {
-    const records = recordsIn(filesWithin(files, { fromMs, toMs }, positions));
+    const records = await recordsIn(filesWithin(files, { fromMs, toMs }, positions));
     await session.run(nameDimensions(records));
     await session.run(readClicks(records, method));
     await session.run(suspectDoubleClicks(method));
     if (fromMs <= firstHourMs || !(await chainsReachBack(session, fromMs, period, method))) {
-      await session.run(readMarks(recordsIn(await filesOfMarks(session, files, toMs)), method));
+      await session.run(readMarks(await recordsIn(await filesOfMarks(session, files, toMs)), method));
       return records;
     }
     fromMs = Math.max(firstHourMs, fromMs - furtherMs);

@@ -53,10 +53,7 @@ async function round(clicks: number, names: ReadonlySet<string>): Promise<Map<st
     ['JSON.parse alone', [here('./json-parse.js'), file]],
     ['obvious engine', [here('./obvious-engine.js'), file]],
     ['run', [BIN, 'run', '--input', file, '--data-dir', `${directory}-run`, ...common]],
-    [
-      'lake',
-      [BIN, 'lake', '--input', file, '--data-dir', `${directory}-data`, '--lake-dir', lake, ...common],
-    ],
+    ['lake', [BIN, 'lake', '--input', file, '--data-dir', `${directory}-data`, '--lake', lake, ...common]],
     ['recomputation', [here('./recompute.js'), lake]],
   ];
   const measures = new Map<string, Measure>();

@@ -5,8 +5,9 @@ import { periodIdOf } from '../batch/billing.js';
 import { readPrices } from '../batch/read-prices.js';
 import { adjustmentJson, isoSecond } from '../batch/report.js';
 import { UsageError } from '../errors.js';
-import { lakeDirOf, lakeOption, priceOptions, wholeMinutes } from '../options/batch.js';
+import { priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
+import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { onOff } from '../options/option.js';
 import { dataDirOption, periodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
@@ -28,7 +29,7 @@ export const backfillCommand = command({
   options: {
     ...dataDirOption,
     ...storeOption,
-    ...lakeOption,
+    ...lakeOptions,
     ...periodOptions,
     dryRun: onOff({ flag: 'dry-run', flagOnly: true, about: 'only tell what would change' }),
     ...priceOptions,
@@ -51,7 +52,7 @@ export const backfillCommand = command({
       done = await backfill({
         openStore: () => openReader(options),
         openBooks: () => openBooks(options),
-        lakeDir: lakeDirOf(options),
+        lake: lakePlaceOf(options),
         dryRun: options.dryRun,
         nowMs: Date.now(),
         checkMethod: (method) => requireStoreMethod(options, method),

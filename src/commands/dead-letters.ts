@@ -150,10 +150,9 @@ async function bytesOf(dataDir: DataDir, letter: DeadLetter): Promise<{ value: U
     const holding = lake.recorded.filter(
       (file) => file.partition === partition && file.firstOffset <= offset && file.lastOffset >= offset,
     );
-    const value = await lakeRecord(
-      holding.map(({ path }) => path),
-      letter,
-    );
+    const paths = holding.map(({ path }) => path);
+    await lake.fetch(paths);
+    const value = await lakeRecord(paths, letter);
     if (value) return { value, from: 'the lake, which keeps the fields of a click and not its bytes' };
   } finally {
     lake.release();

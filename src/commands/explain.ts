@@ -6,8 +6,8 @@ import { isoOrNull } from '../batch/report.js';
 import { DEFAULT_METHOD, type Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { Revision } from '../core/ports.js';
-import { lakeDirOf, lakeOption } from '../options/batch.js';
 import { command } from '../options/command.js';
+import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { dataDirOption } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
 import { methodWith, requireStoreMethod, storeMethodOptions } from '../options/store-method.js';
@@ -21,7 +21,7 @@ export const explainCommand = command({
     'Finds all records of a click id in the lake, redeliveries and malformed ones too, and says what decided about ' +
     'each. By the method that the store was counted by, else by the options.',
   arguments: [{ name: 'CLICK_ID', about: 'the click_id as it stands in the record', required: true }],
-  options: { ...dataDirOption, ...storeOption, ...lakeOption, ...storeMethodOptions },
+  options: { ...dataDirOption, ...storeOption, ...lakeOptions, ...storeMethodOptions },
   examples: [
     ['click-agg explain 0192f3a1-7c1e-7d0a-b8f1-2f6f6f0c9e11', 'why it was billed, or not'],
     ['click-agg explain click-7 --json', 'with all the numbers'],
@@ -31,7 +31,7 @@ export const explainCommand = command({
     const store = await readStore(options);
     if (store.method) requireStoreMethod(options, store.method);
     const method = store.method ?? methodWith(options, DEFAULT_METHOD);
-    const lake = await openLakeNow(lakeDirOf(options));
+    const lake = await openLakeNow(lakePlaceOf(options));
     try {
       const { files, positions } = lake;
       const records = await withSession(signal, (session) =>

@@ -1,30 +1,25 @@
 // Keeps every raw record as Parquet. Writing, checking and merging are src/lake's; here they get their options
 // and tell what they did.
-import { join } from 'node:path';
 import { methodHash } from '../core/method-hash.js';
-import { openLakeSource } from '../engine/lake-source.js';
+import { commitReporter, openLakeSource, whileActive } from '../engine/lake-source.js';
 import { EXIT } from '../errors.js';
 import { compactLake } from '../lake/compact.js';
 import { LAKE_DEFAULTS, type LakeProgress, writeLake } from '../lake/lake-writer.js';
 import { lakeStatus } from '../lake/status.js';
+import { placeName } from '../lake/storage.js';
 import { verifyLake } from '../lake/verify.js';
 import { watchLake } from '../metrics/watching.js';
 import { command } from '../options/command.js';
+import { clusterOptions, groupOption, topicOption, topicSpecOf } from '../options/kafka.js';
+import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
-import { duration, integer, onOff, optionalInteger, optionalText } from '../options/option.js';
+import { duration, integer, onOff, optionalInteger } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { compact } from '../ui/progress.js';
 
 const MEGABYTE = 1_000_000;
 
-const lakeDirOptions = {
-  ...dataDirOption,
-  lakeDir: optionalText({
-    flag: 'lake-dir',
-    value: 'DIR',
-    about: 'where the lake is, if not in lake/ of the data directory',
-  }),
-};
+const placeOptions = { ...dataDirOption, ...lakeOptions };
 
 const memoryOption = {
   memoryLimit: integer({
@@ -43,10 +38,6 @@ const olderThanOption = duration({
   about: 'merge only hours to which nothing was written for so long',
 });
 
-function lakeDirOf(options: { dataDir: string; lakeDir: string | undefined }): string {
-  return options.lakeDir ?? join(options.dataDir, 'lake');
-}
-
 const verifyCommand = command({
   name: 'verify',
   summary: 'check the files of the lake with a second implementation of Parquet',
@@ -54,7 +45,7 @@ const verifyCommand = command({
     'Compares every file with the manifest by size, checksum, columns and row count, reads the rows with ' +
     'parquetjs-lite, and sees that each record of each partition is there exactly once. Exits 1 on differences.',
   options: {
-    ...lakeDirOptions,
+    ...placeOptions,
     sample: optionalInteger({
       flag: 'sample',
       value: 'FILES',
@@ -69,7 +60,7 @@ const verifyCommand = command({
   async run({ options, terminal, signal }) {
     const bar = terminal.progress('checking files', undefined);
     const result = await verifyLake({
-      lakeDir: lakeDirOf(options),
+      lake: lakePlaceOf(options),
       sample: options.sample,
       signal,
       onProgress: (done, files) => bar.update(done, `of ${files} files`),
@@ -93,14 +84,14 @@ const compactCommand = command({
   description:
     'Files of one hour and partition become one of up to 256 MB, sorted by offset. Readers see the old files ' +
     'or the new one. A running writer does it by itself; this is for a lake that nobody writes.',
-  options: { ...lakeDirOptions, ...memoryOption, olderThan: olderThanOption },
+  options: { ...placeOptions, ...memoryOption, olderThan: olderThanOption },
   examples: [
     ['click-agg lake compact', 'merge what can be merged'],
     ['click-agg lake compact --older-than 0', 'also what was written just now'],
   ],
   async run({ options, terminal }) {
     const result = await compactLake({
-      lakeDir: lakeDirOf(options),
+      lake: lakePlaceOf(options),
       olderThanMs: options.olderThan,
       memoryLimitBytes: options.memoryLimit * MEGABYTE,
     });
@@ -118,7 +109,7 @@ const statusCommand = command({
   name: 'status',
   summary: 'tell what the lake holds and how far it has come',
   options: {
-    ...lakeDirOptions,
+    ...placeOptions,
     files: onOff({ flag: 'files', about: 'print the path of every file, one a line' }),
   },
   examples: [
@@ -126,7 +117,7 @@ const statusCommand = command({
     ['click-agg lake status --files', 'the files, for a program that must see whole commits only'],
   ],
   async run({ options, terminal }) {
-    const status = await lakeStatus(lakeDirOf(options));
+    const status = await lakeStatus(lakePlaceOf(options));
     if (options.files) await terminal.print(status.paths.map((path) => `${path}\n`).join(''));
     else if (terminal.wantsJson) {
       const { paths: _, ...rest } = status;
@@ -158,8 +149,11 @@ export const lakeCommand = command({
     'has positions of its own: stopped or killed, it goes on where its last flush ended. Follows the log ' +
     'until stopped, unless --until-end or --input is given.',
   options: {
-    ...lakeDirOptions,
+    ...placeOptions,
     ...inputOptions,
+    ...clusterOptions,
+    ...topicOption,
+    group: groupOption('click-agg-lake'),
     untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
     flushRecords: integer({
       flag: 'flush-records',
@@ -186,45 +180,54 @@ export const lakeCommand = command({
   },
   examples: [
     ['click-agg lake', 'follow the embedded log'],
+    ['click-agg lake --brokers localhost:9092', 'follow the Kafka topic clicks'],
     ['click-agg lake --until-end', 'copy what is there, then stop'],
     ['click-agg lake --input clicks.ndjson.zst', 'make a lake of a file'],
   ],
   commands: [verifyCommand, compactCommand, statusCommand],
   async run({ options, terminal, signal }) {
-    const lakeDir = lakeDirOf(options);
+    const lake = lakePlaceOf(options);
+    const name = placeName(lake);
     const monitor = await watchLake(options);
     if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
-    const { source, ...identity } = await openLakeSource({ ...options, lakeDir });
-    const bar = terminal.progress(`lake ${lakeDir}`, undefined);
+    const { source, ...identity } = await openLakeSource(
+      { ...options, lake, topic: topicSpecOf(options, options.group) },
+      (line) => terminal.warn(line),
+    );
+    const bar = terminal.progress(`lake ${name}`, undefined);
     const note = ({ committed, commits }: LakeProgress): string =>
       `${compact(committed)} written, ${commits} commits`;
     try {
       monitor.writes(() => source.ends());
-      terminal.info(`copying ${source.description} into ${lakeDir}`);
-      const result = await writeLake({
-        source,
-        ...identity,
-        lakeDir,
-        signal,
-        untilEnd: options.untilEnd || options.input !== undefined,
-        methodHash: methodHash(methodOf(options)),
-        flushRecords: options.flushRecords,
-        flushIntervalMs: options.flushInterval,
-        compactEveryMs: options.compactEvery,
-        compactOlderThanMs: options.olderThan,
-        memoryLimitBytes: options.memoryLimit * MEGABYTE,
-        onProgress: (progress) => {
-          bar.update(progress.records, note(progress));
-          monitor.observe(progress);
-        },
-      });
+      terminal.info(`copying ${source.description} into ${name}`);
+      const report = commitReporter(source);
+      const result = await whileActive(source, signal, () =>
+        writeLake({
+          source,
+          ...identity,
+          lake,
+          signal,
+          untilEnd: options.untilEnd || options.input !== undefined,
+          methodHash: methodHash(methodOf(options)),
+          flushRecords: options.flushRecords,
+          flushIntervalMs: options.flushInterval,
+          compactEveryMs: options.compactEvery,
+          compactOlderThanMs: options.olderThan,
+          memoryLimitBytes: options.memoryLimit * MEGABYTE,
+          onProgress: (progress) => {
+            report(progress);
+            bar.update(progress.records, note(progress));
+            monitor.observe(progress);
+          },
+        }),
+      );
       bar.stop();
       const { positions, ...counts } = result;
       if (terminal.wantsJson) {
-        await terminal.json({ lake: lakeDir, ...counts, positions: Object.fromEntries(positions) });
+        await terminal.json({ lake: name, ...counts, positions: Object.fromEntries(positions) });
       } else {
         await terminal.print(
-          `Wrote ${result.committed} records (${result.malformed} malformed) to ${result.files} files in ${lakeDir}\n`,
+          `Wrote ${result.committed} records (${result.malformed} malformed) to ${result.files} files in ${name}\n`,
         );
       }
     } finally {

@@ -8,8 +8,9 @@ import { readPrices } from '../batch/read-prices.js';
 import { type Reconciliation, reconcile } from '../batch/reconcile.js';
 import { type Report, reportCsv, reportOf } from '../batch/report.js';
 import { EXIT, UsageError, UserError } from '../errors.js';
-import { lakeDirOf, lakeOption, priceOptions, wholeMinutes } from '../options/batch.js';
+import { priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
+import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { integer, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, periodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
@@ -21,7 +22,7 @@ import { printReport } from '../ui/reconcile-output.js';
 const reconcileOptions = {
   ...dataDirOption,
   ...storeOption,
-  ...lakeOption,
+  ...lakeOptions,
   ...periodOptions,
   report: optionalText({
     flag: 'report',
@@ -78,7 +79,7 @@ export const reconcileCommand = command({
     try {
       found = await reconcile({
         openStore: () => openReader(options),
-        lakeDir: lakeDirOf(options),
+        lake: lakePlaceOf(options),
         period,
         sample: options.sample,
         signal,

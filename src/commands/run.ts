@@ -1,6 +1,5 @@
 // The streaming aggregator: wires log, engine, store and live server, and tells what is going on. What a click
 // is worth is in src/core/, when it is committed in src/engine/.
-import { join } from 'node:path';
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
@@ -33,6 +32,7 @@ import {
   letterTopicOption,
   topicOption,
 } from '../options/kafka.js';
+import { lakePlaceOf, s3Options } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
@@ -50,11 +50,13 @@ const runOptions = {
   ...letterTopicOption,
   group: groupOption('click-agg'),
   untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
+  ...s3Options,
   lake: optionalText({
     flag: 'lake',
-    value: 'DIR',
+    value: 'DIR|s3://…',
     valueOptional: true,
-    about: 'keep every raw record as Parquet, too; in lake/ of the data directory unless told',
+    about:
+      'keep every raw record as Parquet, too, in a folder or s3://bucket/prefix; in lake/ of the data directory unless told',
   }),
   commitEvery: duration({
     flag: 'commit-every',
@@ -119,7 +121,7 @@ export const runCommand = command({
       if (options.lake !== undefined) {
         lake = startLakeThread({
           dataDir: path,
-          lakeDir: options.lake === '' ? join(path, 'lake') : options.lake,
+          lake: lakePlaceOf(options),
           input: file,
           partitions,
           append,

@@ -1,18 +1,23 @@
-// The log that a lake is a copy of: the embedded log or a file, and how the lake's manifest knows it again. A
+// The log that a lake is a copy of: the embedded log, a Kafka topic or a file, and how the lake's manifest knows it again. A
 // file of bare lines is known by its first bytes, so that another one isn't mixed in by mistake; with --append
 // it goes on where the last one ended.
 import { join } from 'node:path';
 import { logSource } from '../adapters/embedded/log-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
+import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { Source } from '../core/ports.js';
-import { UsageError } from '../errors.js';
+import { OwnershipLostError, UsageError } from '../errors.js';
+import type { LakeProgress } from '../lake/lake-writer.js';
 import { lakeLog, lakePositions } from '../lake/read-lake.js';
-import { type OpenedSource, openSource } from './open-source.js';
+import { type LakePlace, placeName } from '../lake/storage.js';
+import { type OpenedSource, openSource, type TopicSpec } from './open-source.js';
 
 export interface LakeSourceOptions {
   dataDir: string;
-  lakeDir: string;
-  /** Undefined: the embedded log. */
+  lake: LakePlace;
+  /** Undefined: not a topic. */
+  topic?: TopicSpec | undefined;
+  /** Undefined: the topic or the embedded log. */
   input: string | undefined;
   partitions: number;
   append: boolean;
@@ -28,23 +33,34 @@ export interface LakeSource {
 
 type Identity =
   | { kind: 'embedded'; log: string }
+  | { kind: 'topic'; topic: string }
   | { kind: 'records' }
   | { kind: 'lines'; files: { file: InputIdentity; firstLine: number }[] };
 
-/** Opens the log for the lake in `lakeDir`. UsageError: the lake is a copy of another one. */
-export async function openLakeSource(options: LakeSourceOptions): Promise<LakeSource> {
-  const stored = (await lakeLog(options.lakeDir))?.identity ?? undefined;
+/** Opens the log for the lake of `lake`. UsageError: the lake is a copy of another one. */
+export async function openLakeSource(
+  options: LakeSourceOptions,
+  warn: (line: string) => void = () => {},
+): Promise<LakeSource> {
+  const stored = (await lakeLog(options.lake))?.identity ?? undefined;
   const known = stored === undefined ? undefined : (JSON.parse(stored) as Identity);
   if (options.input === undefined) {
-    const source = await logSource(join(options.dataDir, 'log'));
-    const identity: Identity = { kind: 'embedded', log: source.identity };
-    if (known && JSON.stringify(known) !== JSON.stringify(identity)) throw otherLog(options.lakeDir);
+    const source = options.topic
+      ? await kafkaSource({ ...options.topic, warn })
+      : await logSource(join(options.dataDir, 'log'));
+    const identity: Identity = options.topic
+      ? { kind: 'topic', topic: source.identity }
+      : { kind: 'embedded', log: source.identity };
+    if (known && JSON.stringify(known) !== JSON.stringify(identity)) {
+      await source.close();
+      throw otherLog(options.lake);
+    }
     return withIdentity(source, source.partitionCount, identity, stored);
   }
   const { input: path, partitions } = options;
   const opened = await openSource({ kind: 'file', path, partitions, format: 'auto' });
   if (opened.file?.lineNumbered) return openLines(options, opened, known, stored);
-  if (known && known.kind !== 'records') throw otherLog(options.lakeDir);
+  if (known && known.kind !== 'records') throw otherLog(options.lake);
   return withIdentity(opened.source, partitions, { kind: 'records' }, stored);
 }
 
@@ -54,7 +70,7 @@ async function openLines(
   known: Identity | undefined,
   stored: string | undefined,
 ): Promise<LakeSource> {
-  if (known && known.kind !== 'lines') throw otherLog(options.lakeDir);
+  if (known && known.kind !== 'lines') throw otherLog(options.lake);
   const files = known?.files ?? [];
   for (const [index, { file, firstLine }] of files.entries()) {
     if (!(await opened.matches(file))) continue;
@@ -70,15 +86,47 @@ async function openLines(
   }
   if (files.length > 0 && !options.append) {
     throw new UsageError(
-      `the lake ${options.lakeDir} holds ${files.at(-1)!.file.name}; ${options.input} is another file`,
+      `the lake ${placeName(options.lake)} holds ${files.at(-1)!.file.name}; ${options.input} is another file`,
       {
-        hint: 'If it is more of the same log, add --append; else give another --lake-dir.',
+        hint: 'If it is more of the same log, add --append; else give another --lake.',
       },
     );
   }
-  const firstLine = Math.max(0, ...(await lakePositions(options.lakeDir)).values());
+  const firstLine = Math.max(0, ...(await lakePositions(options.lake)).values());
   const identity: Identity = { kind: 'lines', files: [...files, { file: opened.file!.identity, firstLine }] };
   return withIdentity(await opened.behind([], firstLine), options.partitions, identity, stored);
+}
+
+/**
+ * Does the lake's work as long as this process is the one of its group that reads: waits until it is, and again when
+ * another one has taken over, from what the lake holds then. After the signal there is nothing to wait for: the work
+ * finds that out by itself.
+ */
+export async function whileActive<T>(
+  source: Source,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    await source.membership?.active(signal);
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof OwnershipLostError) || signal.aborted) throw error;
+    }
+  }
+}
+
+/** Tells the group of a topic how far the lake has come, at each commit; for lag tools. */
+export function commitReporter(
+  source: Source,
+): (progress: Pick<LakeProgress, 'commits' | 'positions'>) => void {
+  let told = 0;
+  return ({ commits, positions }) => {
+    if (commits === told || !source.membership) return;
+    told = commits;
+    void source.membership.report(positions);
+  };
 }
 
 function withIdentity(
@@ -90,8 +138,8 @@ function withIdentity(
   return { source, partitions, sourceIdentity: JSON.stringify(identity), continuesIdentity: stored };
 }
 
-function otherLog(lakeDir: string): UsageError {
-  return new UsageError(`the lake ${lakeDir} was written from another log`, {
-    hint: 'Give each log a lake of its own: --lake-dir DIR.',
+function otherLog(lake: LakePlace): UsageError {
+  return new UsageError(`the lake ${placeName(lake)} was written from another log`, {
+    hint: 'Give each log a lake of its own: --lake DIR.',
   });
 }

@@ -2,7 +2,7 @@
 // the log, so that neither waits for the other.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { type LakeResult, writeLake } from '../lake/lake-writer.js';
-import { type LakeSourceOptions, openLakeSource } from './lake-source.js';
+import { commitReporter, type LakeSourceOptions, openLakeSource, whileActive } from './lake-source.js';
 import { errorOf, failureOf, type ThreadFailure } from './thread-failure.js';
 
 export interface LakeThreadOptions extends LakeSourceOptions {
@@ -34,10 +34,13 @@ export function startLakeThread(options: LakeThreadOptions): LakeThread {
 }
 
 async function writeInThread(options: LakeThreadOptions, signal: AbortSignal): Promise<LakeResult> {
-  const { lakeDir, methodHash, untilEnd } = options;
+  const { lake, methodHash, untilEnd } = options;
   const { source, ...identity } = await openLakeSource(options);
   try {
-    return await writeLake({ source, ...identity, lakeDir, methodHash, untilEnd, signal });
+    const onProgress = commitReporter(source);
+    return await whileActive(source, signal, () =>
+      writeLake({ source, ...identity, lake, methodHash, untilEnd, signal, onProgress }),
+    );
   } finally {
     await source.close();
   }

@@ -1,19 +1,14 @@
 // Merges the small files of a quiet hour into larger ones, exactly once, by the same kind of commit as a flush:
 // the merged file is written to staging, and one manifest entry puts it in and the old ones out. Whoever reads
 // by the manifest sees the one or the other; a reader at work keeps the old files from being removed.
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { syncDirectory } from '../adapters/embedded/layout.js';
-import { takeLock } from '../adapters/embedded/lock.js';
 import { invariant } from '../errors.js';
 import { copyToParquet, lakeError, MEMORY_LIMIT_BYTES, openLakeDatabase, sqlText } from './duckdb.js';
 import { seal } from './flush.js';
-import { commitAndPlace, requireLake } from './lake-writer.js';
-import { filePath, stagedPath, stagingDir, writerLockPath } from './layout.js';
-import { type LakeCommit, type LakeFile, type LakeState, readState } from './manifest.js';
-import { recover } from './place-files.js';
-import { swapWhenUnread } from './reader-leases.js';
+import { filePath } from './layout.js';
+import { type LakeFile, readState, requireLake } from './manifest.js';
+import { type LakePlace, openStorage, placeName } from './storage.js';
+import { WriterSeat } from './writer-seat.js';
 
 /** A merged file is at most so large; a file at least half of it is left alone. */
 const MERGED_BYTES_MAX = 256 * 1024 * 1024;
@@ -21,12 +16,10 @@ const MERGED_BYTES_MAX = 256 * 1024 * 1024;
 const MERGED_FILES_MAX = 512;
 
 export interface Compaction {
-  lakeDir: string;
-  state: LakeState;
+  seat: WriterSeat;
   connection: DuckDBConnection;
   /** Only hours to which nothing was written for so long. */
   olderThanMs: number;
-  commit(commit: LakeCommit): Promise<void>;
 }
 
 export interface CompactionResult {
@@ -41,7 +34,11 @@ export interface CompactionResult {
 /** Merges what there is to merge once. */
 export async function compactOnce(compaction: Compaction): Promise<CompactionResult> {
   const result: CompactionResult = { merges: 0, filesBefore: 0, filesAfter: 0, records: 0, postponed: false };
-  for (const group of mergeGroups([...compaction.state.files.values()], compaction.olderThanMs, Date.now())) {
+  for (const group of mergeGroups(
+    [...compaction.seat.state.files.values()],
+    compaction.olderThanMs,
+    Date.now(),
+  )) {
     const merged = await merge(compaction, group);
     if (!merged) {
       result.postponed = true;
@@ -88,7 +85,8 @@ export function mergeGroups(files: readonly LakeFile[], olderThanMs: number, now
 
 /** One merge and its commit; undefined if readers are at work. */
 async function merge(compaction: Compaction, group: readonly LakeFile[]): Promise<LakeFile | undefined> {
-  const { lakeDir, state, connection } = compaction;
+  const { seat, connection } = compaction;
+  const { state, writing } = seat;
   const commit = state.commit + 1;
   const first = group[0]!;
   const span = {
@@ -99,9 +97,9 @@ async function merge(compaction: Compaction, group: readonly LakeFile[]): Promis
   };
   const records = group.reduce((sum, file) => sum + file.records, 0);
   const path = filePath({ ...span, commit });
-  const staged = stagedPath(lakeDir, commit, path);
-  await mkdir(dirname(staged), { recursive: true });
-  const names = group.map((file) => sqlText(join(lakeDir, file.path))).join(', ');
+  const staged = writing.stagedPath(commit, path);
+  await writing.prepare(commit);
+  const names = (await writing.fetch(group)).map(sqlText).join(', ');
   const rows = await copyToParquet(connection, {
     from: `read_parquet([${names}], hive_partitioning = false) ORDER BY "offset"`,
     path: staged,
@@ -120,16 +118,13 @@ async function merge(compaction: Compaction, group: readonly LakeFile[]): Promis
     ...(await seal(staged)),
     writtenAtMs: Math.max(...group.map(({ writtenAtMs }) => writtenAtMs)),
   };
-  await syncDirectory(dirname(staged));
-  await syncDirectory(stagingDir(lakeDir));
+  await writing.stage(commit, file);
+  await writing.settle(commit);
   invariant(state.log, 'a lake with files knows its log');
   const { log } = state;
-  const swapped = await swapWhenUnread(lakeDir, () =>
-    compaction.commit({
-      version: 1,
+  const swapped = await writing.swapWhenUnread(() =>
+    seat.commit({
       kind: 'compact',
-      commit,
-      writtenAtMs: Date.now(),
       methodHash: state.methodHash ?? null,
       log,
       partitions: [...state.partitions.values()],
@@ -141,32 +136,29 @@ async function merge(compaction: Compaction, group: readonly LakeFile[]): Promis
 }
 
 export interface CompactLakeOptions {
-  lakeDir: string;
+  lake: LakePlace;
   olderThanMs: number;
   memoryLimitBytes?: number | undefined;
 }
 
 /** Compacts a lake that nobody writes. UserError: there is none, or somebody does (who compacts it anyway). */
 export async function compactLake(options: CompactLakeOptions): Promise<CompactionResult> {
-  const { lakeDir, olderThanMs, memoryLimitBytes = MEMORY_LIMIT_BYTES } = options;
-  requireLake(await readState(lakeDir), lakeDir);
+  const { lake, olderThanMs, memoryLimitBytes = MEMORY_LIMIT_BYTES } = options;
+  const storage = await openStorage(lake);
+  requireLake(await readState(storage), storage.name);
   try {
-    const lock = await takeLock(writerLockPath(lakeDir), `the lake ${lakeDir} is being written`);
+    const seat = await WriterSeat.take(storage);
     try {
-      const state = await readState(lakeDir);
-      await recover(lakeDir, state.last);
-      const database = await openLakeDatabase(lakeDir, memoryLimitBytes);
+      const database = await openLakeDatabase(seat.writing.spillDir, memoryLimitBytes);
       try {
-        const connection = await database.connect();
-        const commit = (entry: LakeCommit): Promise<void> => commitAndPlace(lakeDir, state, entry);
-        return await compactOnce({ lakeDir, state, connection, olderThanMs, commit });
+        return await compactOnce({ seat, connection: await database.connect(), olderThanMs });
       } finally {
         database.close();
       }
     } finally {
-      lock.release();
+      seat.release();
     }
   } catch (error) {
-    throw lakeError(error, lakeDir);
+    throw lakeError(error, placeName(lake));
   }
 }

@@ -1,12 +1,10 @@
-// The lake's own DuckDB: in memory, bounded, spilling into the lake's staging folder. It keeps nothing: what
+// The lake's own DuckDB: in memory, bounded, spilling into a folder of the writer. It keeps nothing: what
 // is worth keeping is in the files and the manifest.
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { codeOf, ioError } from '../adapters/embedded/layout.js';
 import { UserError } from '../errors.js';
 import { LAKE_COLUMN_LIST } from './columns.js';
-import { stagingDir } from './layout.js';
 
 export interface LakeDatabase {
   connect(): Promise<DuckDBConnection>;
@@ -15,9 +13,8 @@ export interface LakeDatabase {
 
 export const MEMORY_LIMIT_BYTES = 1_000_000_000;
 
-/** A DuckDB in memory for decoding and sorting; what exceeds `memoryLimitBytes` spills into the lake's staging folder. */
-export async function openLakeDatabase(lakeDir: string, memoryLimitBytes: number): Promise<LakeDatabase> {
-  const spillDir = join(stagingDir(lakeDir), 'spill');
+/** A DuckDB in memory for decoding and sorting; what exceeds `memoryLimitBytes` spills into the folder, which is made. */
+export async function openLakeDatabase(spillDir: string, memoryLimitBytes: number): Promise<LakeDatabase> {
   await mkdir(spillDir, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
     // Each connection's own thread does its work: several statements run side by side, and DuckDB's workers,
@@ -57,11 +54,11 @@ export async function copyToParquet(
 }
 
 /** Turns what the disk or DuckDB's limits did into one clear line; anything else comes back as it is. */
-export function lakeError(error: unknown, lakeDir: string): unknown {
-  if (codeOf(error) !== undefined) return ioError(error, lakeDir, 'write');
+export function lakeError(error: unknown, lake: string): unknown {
+  if (codeOf(error) !== undefined) return ioError(error, lake, 'write');
   if (!(error instanceof Error) || error instanceof UserError) return error;
   if (/No space left on device|ENOSPC/i.test(error.message)) {
-    return ioError(Object.assign(new Error(error.message), { code: 'ENOSPC' }), lakeDir, 'write');
+    return ioError(Object.assign(new Error(error.message), { code: 'ENOSPC' }), lake, 'write');
   }
   if (error.message.startsWith('Out of Memory Error')) {
     return new UserError(`the lake writer ran out of the memory it may use: ${firstLine(error.message)}`, {
@@ -70,7 +67,7 @@ export function lakeError(error: unknown, lakeDir: string): unknown {
     });
   }
   if (error.message.startsWith('IO Error')) {
-    return new UserError(`the lake ${lakeDir}: ${firstLine(error.message)}`, {
+    return new UserError(`the lake ${lake}: ${firstLine(error.message)}`, {
       hint: 'Check the disk and the permissions; what was committed stays valid.',
       cause: error,
     });

@@ -1,22 +1,21 @@
 // Writes what has gathered in a table as lake files into staging, one per hour and partition, each synced and
 // with its checksum. Until the manifest names them they are nothing, and a crash leaves nothing to repair.
 import { createHash } from 'node:crypto';
-import { mkdir, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { syncDirectory } from '../adapters/embedded/layout.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
 import { invariant } from '../errors.js';
 import { copyToParquet } from './duckdb.js';
 import { decodedRows } from './gathered.js';
-import { filePath, stagedPath, stagingDir } from './layout.js';
+import { filePath } from './layout.js';
 import type { LakeFile } from './manifest.js';
+import type { LakeWriting } from './storage.js';
 
 /** An hour with a smaller share of a flush is made of strays that lie scattered among the other hours' records. */
 const STRAYS_SHARE = 0.1;
 
 export interface Flush {
-  lakeDir: string;
+  writing: LakeWriting;
   commit: number;
   table: string;
   /** Each writes a file at a time. */
@@ -26,32 +25,31 @@ export interface Flush {
 
 /** Files of all rows of the table, in staging and durable. */
 export async function writeFiles(flush: Flush): Promise<LakeFile[]> {
-  const { connections, lakeDir, commit } = flush;
+  const { connections, writing, commit } = flush;
   const plans = await planFiles(flush);
   if (plans.length === 0) return [];
   const strays = await gatherStrays(flush, plans);
-  const folder = dirname(stagedPath(lakeDir, commit, plans[0]!.path));
-  await mkdir(folder, { recursive: true });
+  await writing.prepare(commit);
   const waiting = plans.toSorted((a, b) => b.records - a.records);
   const files: LakeFile[] = [];
   const outcomes = await Promise.allSettled(
     connections.map(async (connection) => {
       for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
-        const path = stagedPath(lakeDir, commit, plan.path);
+        const path = writing.stagedPath(commit, plan.path);
         const table = strays?.hours.has(plan.hour) ? strays.table : flush.table;
         const from = `${decodedRows(table)} WHERE hour = ${plan.hour} AND partition = ${plan.partition}`;
         const rows = await copyToParquet(connection, { from, path });
         invariant(rows === plan.records, `${plan.path} got ${rows} rows of ${plan.records}`);
-        files.push({ ...plan, ...(await seal(path)) });
+        const file = { ...plan, ...(await seal(path)) };
+        await writing.stage(commit, file);
+        files.push(file);
       }
     }),
   );
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
   if (strays) await connections[0]!.run(`DROP TABLE ${strays.table}`);
-  await syncDirectory(folder);
-  await syncDirectory(stagingDir(lakeDir));
-  await syncDirectory(lakeDir);
+  await writing.settle(commit);
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

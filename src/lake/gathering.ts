@@ -9,6 +9,7 @@ import { type LakeDatabase, openLakeDatabase } from './duckdb.js';
 import { mendPartitions, writeFiles } from './flush.js';
 import { Chunk, Intake } from './intake.js';
 import type { LakeFile } from './manifest.js';
+import type { LakeWriting } from './storage.js';
 
 /** Chunks that are decoded at a time, beside the one that fills. */
 const DECODERS = 2;
@@ -30,7 +31,7 @@ export interface Gathered {
 }
 
 export interface GatheringOptions {
-  lakeDir: string;
+  writing: LakeWriting;
   memoryLimitBytes: number;
   /** Of bare lines. */
   partitions: number;
@@ -66,7 +67,7 @@ export class Gathering {
   }
 
   static async open(options: GatheringOptions): Promise<Gathering> {
-    const database = await openLakeDatabase(options.lakeDir, options.memoryLimitBytes);
+    const database = await openLakeDatabase(options.writing.spillDir, options.memoryLimitBytes);
     const decoders: Decoder[] = [];
     for (let i = 0; i <= DECODERS; i++) {
       const chunks = new ChunkDecoder(await database.connect());
@@ -143,13 +144,13 @@ export class Gathering {
     commit: number;
   }): Promise<LakeFile[]> {
     const { table, commit } = of;
-    const { lakeDir, partitions } = this.#options;
+    const { writing, partitions } = this.#options;
     const connections = this.#fileWriters;
     await Promise.all(of.decodes);
     if (this.#failure !== undefined) throw this.#failure;
     await decodeDoubtful(connections[0]!, table);
     await mendPartitions(connections[0]!, table, partitions);
-    const files = await writeFiles({ lakeDir, commit, table, connections, nowMs: Date.now() });
+    const files = await writeFiles({ writing, commit, table, connections, nowMs: Date.now() });
     const written = files.reduce((sum, { records }) => sum + records, 0);
     invariant(written === of.records, `${written} of ${of.records} records came out of DuckDB`);
     await connections[0]!.run(`DROP TABLE ${table}`);

@@ -1,30 +1,18 @@
 // Copies a log into the lake, every record exactly once. Records gather decoded in a table; a flush writes them
 // as files, and one manifest entry makes files and positions the lake's at the same instant. Killed before it,
 // nothing happened and the records are read again; killed after it, the next start finishes what is left.
-import { mkdir, rm } from 'node:fs/promises';
-import { takeLock } from '../adapters/embedded/lock.js';
 import type { RawBatch } from '../core/batches.js';
 import type { Positions, Source } from '../core/ports.js';
-import { UserError } from '../errors.js';
 import { compactOnce } from './compact.js';
 import { lakeError, MEMORY_LIMIT_BYTES } from './duckdb.js';
 import { type Gathered, Gathering } from './gathering.js';
-import { stagingDir, writerLockPath } from './layout.js';
-import {
-  applyCommit,
-  CHECKPOINT_COMMITS,
-  type LakeCommit,
-  type LakeState,
-  readState,
-  writeCheckpoint,
-  writeCommit,
-} from './manifest.js';
-import { placeFiles, recover } from './place-files.js';
 import { Progress } from './positions.js';
+import { type LakePlace, openStorage, placeName } from './storage.js';
+import { WriterSeat } from './writer-seat.js';
 
 export interface WriteLakeOptions {
   source: Source;
-  lakeDir: string;
+  lake: LakePlace;
   /** Return at the log's present end instead of following it. */
   untilEnd: boolean;
   /** Aborted: write what was read, then return. */
@@ -85,25 +73,22 @@ export const LAKE_DEFAULTS = {
  * writes this lake, it was written from another log, the disk fails or is full.
  */
 export async function writeLake(options: WriteLakeOptions): Promise<LakeResult> {
-  const { lakeDir } = options;
+  const storage = await openStorage(options.lake);
   try {
-    await mkdir(lakeDir, { recursive: true });
-    const lock = await takeLock(writerLockPath(lakeDir), `the lake ${lakeDir} is being written`);
+    const seat = await WriterSeat.take(storage);
     try {
-      const state = await readState(lakeDir);
-      await recover(lakeDir, state.last);
-      return await new LakeWriter(options, state).run();
+      return await new LakeWriter(options, seat).run();
     } finally {
-      lock.release();
+      seat.release();
     }
   } catch (error) {
-    throw lakeError(error, lakeDir);
+    throw lakeError(error, storage.name);
   }
 }
 
 class LakeWriter {
   readonly #options: WriteLakeOptions;
-  readonly #state: LakeState;
+  readonly #seat: WriterSeat;
   readonly #positions: Progress;
   readonly #partitions: number;
   readonly #progress: LakeProgress = {
@@ -125,15 +110,15 @@ class LakeWriter {
   /** Rejects when that flush fails; never resolves. */
   #writingFails: Promise<never> | undefined;
 
-  constructor(options: WriteLakeOptions, state: LakeState) {
+  constructor(options: WriteLakeOptions, seat: WriterSeat) {
     this.#options = options;
-    this.#state = state;
+    this.#seat = seat;
     this.#partitions = options.partitions ?? options.source.partitionCount;
-    this.#positions = new Progress(state, {
+    this.#positions = new Progress(seat.state, {
       partitionCount: this.#partitions,
       identity: options.sourceIdentity ?? null,
       continues: options.continuesIdentity ?? null,
-      lakeDir: options.lakeDir,
+      lake: placeName(options.lake),
     });
     this.#progress.positions = this.#positions.next();
     this.#flushRecords = options.flushRecords ?? LAKE_DEFAULTS.flushRecords;
@@ -147,8 +132,9 @@ class LakeWriter {
   }
 
   async run(): Promise<LakeResult> {
-    const { lakeDir, memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.#options;
-    const gathering = await Gathering.open({ lakeDir, memoryLimitBytes, partitions: this.#partitions });
+    const { memoryLimitBytes = MEMORY_LIMIT_BYTES } = this.#options;
+    const { writing } = this.#seat;
+    const gathering = await Gathering.open({ writing, memoryLimitBytes, partitions: this.#partitions });
     try {
       await this.#readAll(gathering);
       await this.#flush(gathering);
@@ -158,7 +144,7 @@ class LakeWriter {
       await gathering.close();
     }
     // Only a clean end gets here: after an error, files in staging may belong to a commit that did happen.
-    await rm(stagingDir(lakeDir), { recursive: true, force: true });
+    await writing.tidy();
     return { ...this.#progress };
   }
 
@@ -247,12 +233,9 @@ class LakeWriter {
 
   async #write(gathered: Gathered, taken: Positions): Promise<void> {
     const log = this.#positions.log();
-    const files = await gathered.writeFiles(this.#state.commit + 1);
-    await this.#commit({
-      version: 1,
+    const files = await gathered.writeFiles(this.#seat.state.commit + 1);
+    await this.#seat.commit({
       kind: 'flush',
-      commit: this.#state.commit + 1,
-      writtenAtMs: Date.now(),
       methodHash: this.#options.methodHash ?? null,
       log,
       partitions: this.#positions.partitionsAfter(files, taken),
@@ -273,32 +256,10 @@ class LakeWriter {
   async #compactIfDue(gathering: Gathering): Promise<void> {
     if (this.#options.compactEveryMs === 0 || Date.now() < this.#compactAtMs) return;
     await compactOnce({
-      lakeDir: this.#options.lakeDir,
-      state: this.#state,
+      seat: this.#seat,
       connection: gathering.connection,
       olderThanMs: this.#options.compactOlderThanMs ?? LAKE_DEFAULTS.compactOlderThanMs,
-      commit: (commit) => this.#commit(commit),
     });
     this.#compactAtMs = Date.now() + this.#compactEveryMs;
   }
-
-  async #commit(commit: LakeCommit): Promise<void> {
-    await commitAndPlace(this.#options.lakeDir, this.#state, commit);
-  }
-}
-
-/** The one way in which the lake changes. `state` is brought up to the commit. */
-export async function commitAndPlace(lakeDir: string, state: LakeState, commit: LakeCommit): Promise<void> {
-  await writeCommit(lakeDir, commit);
-  await placeFiles(lakeDir, commit);
-  applyCommit(state, commit);
-  if (state.commit - state.checkpoint >= CHECKPOINT_COMMITS) await writeCheckpoint(lakeDir, state);
-}
-
-/** Refuses a lake that was never written, for commands that need one. */
-export function requireLake(state: LakeState, lakeDir: string): void {
-  if (state.commit > 0) return;
-  throw new UserError(`there is no lake in ${lakeDir}`, {
-    hint: 'Write one first: click-agg lake, or click-agg run --lake.',
-  });
 }

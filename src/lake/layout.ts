@@ -11,6 +11,8 @@ export const stagingDir = (lakeDir: string): string => join(lakeDir, '_staging')
 /** Who reads right now: compaction waits for them. */
 export const readersDir = (lakeDir: string): string => join(lakeDir, '_readers');
 export const writerLockPath = (lakeDir: string): string => join(lakeDir, '_writer.lock');
+/** There while a reader waits for what the writer has read but not written. */
+export const flushAskedPath = (lakeDir: string): string => join(lakeDir, '_flush-asked');
 
 /** `dt=2026-02-22/hour=10` for hours since 1970. */
 export function hourFolder(hour: number): string {

@@ -1,14 +1,12 @@
 // The lake's manifest: which files are the lake, and how far each partition has come. Every commit is one JSON
-// file `_commits/<number>.json`, written beside, synced and renamed into place: the rename is the commit. Now
-// and then the sum of all commits is written as a checkpoint and the commits below it are removed, so that
-// neither a start nor a reader ever reads more than a bounded number of them.
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { codeOf, syncDirectory } from '../adapters/embedded/layout.js';
-import { UserError } from '../errors.js';
-import { commitName, commitsDir } from './layout.js';
+// file `_commits/<number>.json` that appears whole, and its appearing is the commit. Now and then the sum of
+// all commits is written as a checkpoint and the commits below it are removed, so that neither a start nor a
+// reader ever reads more than a bounded number of them.
+import { LakeTakenError, UserError } from '../errors.js';
+import { commitName } from './layout.js';
+import type { LakeStorage, LakeWriting } from './storage.js';
 
-const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 1;
 /** Commits between two checkpoints. */
 export const CHECKPOINT_COMMITS = 64;
 const READ_ATTEMPTS_MAX = 20;
@@ -64,7 +62,10 @@ interface Entry {
 }
 
 export interface LakeCommit extends Entry {
-  kind: 'flush' | 'compact';
+  /** A take-over adds and removes nothing: after it no former writer can commit. */
+  kind: 'flush' | 'compact' | 'take-over';
+  /** Who wrote it, by a random name, so that two writers' entries always differ. */
+  writer?: string;
   add: readonly LakeFile[];
   /** Paths. */
   remove: readonly string[];
@@ -116,14 +117,22 @@ export function applyCommit(state: LakeState, commit: LakeCommit): void {
   state.last = commit;
 }
 
-/** Makes the commit durable; when it returns, it happened. System errors come as they are. */
-export async function writeCommit(lakeDir: string, commit: LakeCommit): Promise<void> {
-  await writeWhole(commitsDir(lakeDir), `${commitName(commit.commit)}.json`, commit);
+/** Makes the commit durable; when it returns, it happened. LakeTakenError: another process made one of that number. */
+export async function writeCommit(
+  storage: LakeStorage,
+  writing: LakeWriting,
+  commit: LakeCommit,
+): Promise<void> {
+  const name = `${commitName(commit.commit)}.json`;
+  if (!(await writing.writeEntry(name, entryText(commit)))) throw new LakeTakenError(storage.name);
 }
 
 /** Writes the sum of all commits and removes those below. `state.last` must be finished. */
-export async function writeCheckpoint(lakeDir: string, state: LakeState): Promise<void> {
-  const folder = commitsDir(lakeDir);
+export async function writeCheckpoint(
+  storage: LakeStorage,
+  writing: LakeWriting,
+  state: LakeState,
+): Promise<void> {
   if (!state.log) return;
   const checkpoint: Checkpoint = {
     version: MANIFEST_VERSION,
@@ -134,28 +143,14 @@ export async function writeCheckpoint(lakeDir: string, state: LakeState): Promis
     partitions: [...state.partitions.values()],
     files: [...state.files.values()],
   };
-  await writeWhole(folder, `${commitName(state.commit)}.checkpoint.json`, checkpoint);
+  await writing.writeEntry(`${commitName(state.commit)}.checkpoint.json`, entryText(checkpoint));
   state.checkpoint = state.commit;
-  for (const { name, commit, isCheckpoint } of await listManifest(folder)) {
-    if (isCheckpoint ? commit < state.commit : commit <= state.commit) {
-      await rm(join(folder, name), { force: true });
-    }
+  for (const { name, commit, isCheckpoint } of await listManifest(storage)) {
+    if (isCheckpoint ? commit < state.commit : commit <= state.commit) await writing.removeEntry(name);
   }
 }
 
-async function writeWhole(folder: string, name: string, content: unknown): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, name);
-  const handle = await open(`${path}.new`, 'w');
-  try {
-    await handle.writeFile(`${JSON.stringify(content)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${path}.new`, path);
-  await syncDirectory(folder);
-}
+const entryText = (content: LakeCommit | Checkpoint): string => `${JSON.stringify(content)}\n`;
 
 interface ManifestEntry {
   name: string;
@@ -163,13 +158,9 @@ interface ManifestEntry {
   isCheckpoint: boolean;
 }
 
-async function listManifest(folder: string): Promise<ManifestEntry[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  });
+async function listManifest(storage: LakeStorage): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = [];
-  for (const name of names) {
+  for (const name of await storage.manifestNames()) {
     const match = /^(\d{12})(\.checkpoint)?\.json$/.exec(name);
     if (match) entries.push({ name, commit: Number(match[1]), isCheckpoint: match[2] !== undefined });
   }
@@ -180,23 +171,23 @@ async function listManifest(folder: string): Promise<ManifestEntry[]> {
  * The lake's present state; an empty one where there is no lake. May be called while a writer works: it then
  * gives the state after some whole commit. UserError: an entry is missing, unreadable or from a newer version.
  */
-export async function readState(lakeDir: string): Promise<LakeState> {
+export async function readState(storage: LakeStorage): Promise<LakeState> {
   for (let attempt = 1; ; attempt++) {
-    try {
-      return await readOnce(commitsDir(lakeDir));
-    } catch (error) {
-      // A checkpoint came in between and took the commits away that were listed: the next look finds it.
-      if (codeOf(error) !== 'ENOENT' || attempt >= READ_ATTEMPTS_MAX) throw error;
-    }
+    const found = await readOnce(storage);
+    if (typeof found !== 'string') return found;
+    // A checkpoint came in between and took away commits that were listed: the next look finds it.
+    if (attempt >= READ_ATTEMPTS_MAX) throw damaged(`${storage.name}/_commits/${found}`, 'is missing');
   }
 }
 
-async function readOnce(folder: string): Promise<LakeState> {
-  const entries = await listManifest(folder);
+/** The state, or the name of an entry that isn't there any more. */
+async function readOnce(storage: LakeStorage): Promise<LakeState | string> {
+  const entries = await listManifest(storage);
   const state = emptyState();
   const checkpoint = entries.findLast(({ isCheckpoint }) => isCheckpoint);
   if (checkpoint) {
-    const whole = await readEntry<Checkpoint>(join(folder, checkpoint.name), ['files']);
+    const whole = await readEntry<Checkpoint>(storage, checkpoint.name, ['files']);
+    if (!whole) return checkpoint.name;
     const { commit, writtenAtMs, methodHash, log, partitions, files } = whole;
     applyCommit(state, {
       version: MANIFEST_VERSION,
@@ -210,20 +201,27 @@ async function readOnce(folder: string): Promise<LakeState> {
   }
   for (const { name, commit, isCheckpoint } of entries) {
     if (isCheckpoint || commit <= state.commit) continue;
-    if (commit !== state.commit + 1) {
-      // Listed while a checkpoint was being made, or really lost: a second look tells.
-      const again = await listManifest(folder);
-      if (again.some((entry) => entry.isCheckpoint && entry.commit > state.commit)) return readOnce(folder);
-      throw damaged(join(folder, `${commitName(state.commit + 1)}.json`), 'is missing');
-    }
-    applyCommit(state, await readEntry<LakeCommit>(join(folder, name), ['add', 'remove']));
+    // Listed while a checkpoint was being made, or really lost: a second look tells.
+    if (commit !== state.commit + 1) return `${commitName(state.commit + 1)}.json`;
+    const entry = await readEntry<LakeCommit>(storage, name, ['add', 'remove']);
+    if (!entry) return name;
+    applyCommit(state, entry);
   }
   return state;
 }
 
-/** An entry of our own writing; `lists` are the names of what must be in it besides what all entries have. */
-async function readEntry<T extends Entry>(path: string, lists: readonly string[]): Promise<T> {
-  const text = await readFile(path, 'utf8');
+/**
+ * An entry of our own writing; `lists` are the names of what must be in it besides what all entries have.
+ * Undefined: it is gone.
+ */
+async function readEntry<T extends Entry>(
+  storage: LakeStorage,
+  name: string,
+  lists: readonly string[],
+): Promise<T | undefined> {
+  const text = await storage.readManifest(name);
+  if (text === undefined) return undefined;
+  const path = `${storage.name}/_commits/${name}`;
   let content: Record<string, unknown> | null;
   try {
     content = JSON.parse(text) as Record<string, unknown> | null;
@@ -245,9 +243,17 @@ async function readEntry<T extends Entry>(path: string, lists: readonly string[]
   return content as unknown as T;
 }
 
+/** Refuses a lake that was never written, for commands that need one. */
+export function requireLake(state: LakeState, lake: string): void {
+  if (state.commit > 0) return;
+  throw new UserError(`there is no lake in ${lake}`, {
+    hint: 'Write one first: click-agg lake, or click-agg run --lake.',
+  });
+}
+
 function damaged(path: string, what: string, cause?: unknown): UserError {
   return new UserError(`the lake's manifest is damaged: ${path} ${what}`, {
-    hint: 'Restore it from a backup, or write a new lake from the log: click-agg lake --lake-dir DIR.',
+    hint: 'Restore it from a backup, or write a new lake from the log: click-agg lake --lake DIR.',
     cause,
   });
 }

@@ -1,4 +1,4 @@
-// The step after a commit: its files go from staging to their place, and files that it replaced go away. The
+// The step after a commit in a folder: its files go from staging to their place, and files that it replaced go away. The
 // commit has happened by then, so this step may be cut off anywhere and is done again at the next start: it
 // takes up whatever is left to do and does nothing twice.
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
@@ -31,10 +31,4 @@ export async function placeFiles(lakeDir: string, commit: LakeCommit): Promise<v
   for (const day of new Set([...made].map((folder) => dirname(folder)))) await syncDirectory(day);
   if (made.size > 0) await syncDirectory(lakeDir);
   rmSync(join(stagingDir(lakeDir), commitName(commit.commit)), { recursive: true, force: true });
-}
-
-/** Finishes the last commit and throws away what was being written for a next one. */
-export async function recover(lakeDir: string, last: LakeCommit | undefined): Promise<void> {
-  if (last) await placeFiles(lakeDir, last);
-  rmSync(stagingDir(lakeDir), { recursive: true, force: true });
 }

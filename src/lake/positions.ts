@@ -12,7 +12,8 @@ export interface ProgressOptions {
   identity: string | null;
   /** An identity that the lake may hold instead, because the present log goes on where that one ended. */
   continues: string | null;
-  lakeDir: string;
+  /** Its name, for messages. */
+  lake: string;
 }
 
 export class Progress {
@@ -21,15 +22,15 @@ export class Progress {
   readonly #seen = new Map<number, LakePartition>();
   readonly #partitionCount: number;
   #identity: string | null;
-  readonly #lakeDir: string;
+  readonly #lake: string;
   /** Undefined until the first record of a new lake tells. */
   #bare: boolean | undefined;
   #nextLine = 0;
 
-  constructor(state: LakeState, { partitionCount, identity, continues, lakeDir }: ProgressOptions) {
+  constructor(state: LakeState, { partitionCount, identity, continues, lake }: ProgressOptions) {
     this.#partitionCount = partitionCount;
     this.#identity = identity;
-    this.#lakeDir = lakeDir;
+    this.#lake = lake;
     if (state.log) this.#resume(state.log, continues);
     for (const partition of state.partitions.values()) {
       this.#seen.set(partition.partition, { ...partition });
@@ -41,14 +42,14 @@ export class Progress {
   #resume(log: LakeLog, continues: string | null): void {
     this.#identity ??= log.identity;
     if (log.identity !== null && log.identity !== this.#identity && log.identity !== continues) {
-      throw new UserError(`the lake ${this.#lakeDir} was written from another log or file`, {
-        hint: 'Give each log a lake of its own: --lake-dir DIR.',
+      throw new UserError(`the lake ${this.#lake} was written from another log or file`, {
+        hint: 'Give each log a lake of its own: --lake DIR.',
       });
     }
     this.#bare = log.bare;
     if (log.bare && log.partitionCount !== this.#partitionCount) {
       throw new UserError(
-        `the lake ${this.#lakeDir} was written with ${log.partitionCount} partitions, not ${this.#partitionCount}`,
+        `the lake ${this.#lake} was written with ${log.partitionCount} partitions, not ${this.#partitionCount}`,
         { hint: `Use --partitions ${log.partitionCount}.` },
       );
     }
@@ -91,9 +92,9 @@ export class Progress {
   #becomes(bare: boolean): void {
     if (this.#bare !== undefined) {
       throw new UserError(
-        `the lake ${this.#lakeDir} holds ${this.#bare ? 'bare lines' : 'records with partition and offset'}; ` +
+        `the lake ${this.#lake} holds ${this.#bare ? 'bare lines' : 'records with partition and offset'}; ` +
           `the input gives ${bare ? 'bare lines' : 'records with partition and offset'}`,
-        { hint: 'Give each log a lake of its own: --lake-dir DIR.' },
+        { hint: 'Give each log a lake of its own: --lake DIR.' },
       );
     }
     this.#bare = bare;

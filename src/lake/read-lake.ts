@@ -1,17 +1,13 @@
 // The lake for readers: which files it consists of, how far it has come, and the words that name it in SQL. A
 // reader asks the manifest and not the folders, so it sees whole commits only, also while a writer works.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Positions } from '../core/ports.js';
 import { LAKE_COLUMNS } from './columns.js';
 import { sqlText } from './duckdb.js';
-import { requireLake } from './lake-writer.js';
-import { stagedPath } from './layout.js';
-import { type LakeFile, type LakeLog, type LakeState, readState } from './manifest.js';
-import { type Lease, leaseLake } from './reader-leases.js';
+import { type LakeFile, type LakeLog, type LakeState, readState, requireLake } from './manifest.js';
+import { type LakePlace, openStorage } from './storage.js';
 
 export type { LakeFile, LakeLog } from './manifest.js';
+export type { LakePlace } from './storage.js';
 
 /** Event time `[fromMs, toMs)`; undefined: open on that side. */
 export interface LakePeriod {
@@ -21,7 +17,7 @@ export interface LakePeriod {
 
 /** A file as its place and name tell it, in the words of the batch recomputation. */
 export interface RecordedLakeFile {
-  /** Where it can be opened. */
+  /** Where it can be opened, once it was fetched. */
   path: string;
   /** Start of the hour of its folder, epoch ms. */
   hourMs: number;
@@ -40,7 +36,14 @@ export interface LakeReader {
   readonly files: readonly LakeFile[];
   /** The same files, for the batch recomputation. */
   readonly recorded: readonly RecordedLakeFile[];
-  /** Absolute paths, of all files or of those that may hold sound records of the period. */
+  /** As another program would name each of `files`. */
+  readonly addresses: readonly string[];
+  /**
+   * Makes files readable at their paths, as those of a folder always are; `paths`: of the local ones only these.
+   * `fresh`: not from what was fetched before. UserError: one is missing or was changed.
+   */
+  fetch(paths?: readonly string[], how?: { fresh: boolean }): Promise<void>;
+  /** Local paths, of all files or of those that may hold sound records of the period. */
   paths(period?: LakePeriod): string[];
   /** What stands behind FROM in DuckDB's SQL: all columns of LAKE_COLUMNS, all records of `paths(period)`. */
   relation(period?: LakePeriod): string;
@@ -52,25 +55,30 @@ export interface LakeReader {
  * Opens the lake as it is now; its files stay until `release`. `required`: UserError where there is no lake;
  * else an empty one is given.
  */
-export async function openLake(lakeDir: string, { required = true } = {}): Promise<LakeReader> {
-  const lease: Lease = existsSync(lakeDir) ? await leaseLake(lakeDir) : { release: () => {} };
+export async function openLake(place: LakePlace, { required = true } = {}): Promise<LakeReader> {
+  const storage = await openStorage(place);
+  const lease = await storage.lease();
   try {
-    const state = await readState(lakeDir);
-    if (required) requireLake(state, lakeDir);
+    const state = await readState(storage);
+    if (required) requireLake(state, storage.name);
     const files = [...state.files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
-    const places = await locate(lakeDir, state, files);
+    const places = await lease.locate(state, files);
+    const recorded = files.map(({ path, hour, partition, firstOffset, lastOffset }) => ({
+      path: places.get(path)!.path,
+      hourMs: hour * 3_600_000,
+      ...{ partition, firstOffset, lastOffset },
+    }));
+    const byLocalPath = new Map(files.map((file) => [places.get(file.path)!.path, file]));
     const paths = (period?: LakePeriod): string[] =>
-      files.filter((file) => !period || overlaps(file, period)).map((file) => places.get(file.path)!);
+      files.filter((file) => !period || overlaps(file, period)).map((file) => places.get(file.path)!.path);
     return {
       commit: state.commit,
       positions: positionsOf(state),
       log: state.log,
       files,
-      recorded: files.map(({ path, hour, partition, firstOffset, lastOffset }) => ({
-        path: places.get(path)!,
-        hourMs: hour * 3_600_000,
-        ...{ partition, firstOffset, lastOffset },
-      })),
+      recorded,
+      addresses: files.map(({ path }) => places.get(path)!.address),
+      fetch: (wanted, how) => lease.fetch(wanted ? wanted.map((path) => byLocalPath.get(path)!) : files, how),
       paths,
       relation: (period) => relationOf(paths(period)),
       release: () => lease.release(),
@@ -82,18 +90,20 @@ export async function openLake(lakeDir: string, { required = true } = {}): Promi
 }
 
 /** Next offset by partition; empty where there is no lake. */
-export async function lakePositions(lakeDir: string): Promise<Positions> {
-  return positionsOf(await readState(lakeDir));
+export async function lakePositions(place: LakePlace): Promise<Positions> {
+  return positionsOf(await readState(await openStorage(place)));
 }
 
 /** The lake's files by the manifest; none where there is no lake. To read them, `openLake` holds them fast. */
-export async function lakeFiles(lakeDir: string): Promise<LakeFile[]> {
-  return [...(await readState(lakeDir)).files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+export async function lakeFiles(place: LakePlace): Promise<LakeFile[]> {
+  return [...(await readState(await openStorage(place))).files.values()].sort((a, b) =>
+    a.path < b.path ? -1 : 1,
+  );
 }
 
 /** What the lake is a copy of; undefined where there is no lake. */
-export async function lakeLog(lakeDir: string): Promise<LakeLog | undefined> {
-  return (await readState(lakeDir)).log;
+export async function lakeLog(place: LakePlace): Promise<LakeLog | undefined> {
+  return (await readState(await openStorage(place))).log;
 }
 
 function positionsOf(state: LakeState): Positions {
@@ -115,25 +125,4 @@ function relationOf(paths: readonly string[]): string {
     return `(SELECT ${columns} WHERE false)`;
   }
   return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
-}
-
-/** A commit's files come into place right after it; where the writer died in between, they are still in staging. */
-const PLACING_MS_MAX = 3_000;
-const PLACING_POLL_MS = 20;
-
-async function locate(
-  lakeDir: string,
-  { last }: LakeState,
-  files: readonly LakeFile[],
-): Promise<Map<string, string>> {
-  const places = new Map(files.map(({ path }) => [path, join(lakeDir, path)]));
-  for (const { path } of last?.add ?? []) {
-    const staged = stagedPath(lakeDir, last!.commit, path);
-    for (let waitedMs = 0; !existsSync(join(lakeDir, path)) && waitedMs < PLACING_MS_MAX; ) {
-      await sleep(PLACING_POLL_MS);
-      waitedMs += PLACING_POLL_MS;
-    }
-    if (!existsSync(join(lakeDir, path)) && existsSync(staged)) places.set(path, staged);
-  }
-  return places;
 }

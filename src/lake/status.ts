@@ -1,7 +1,7 @@
 // What a lake holds, in a few numbers.
-import { requireLake } from './lake-writer.js';
-import { readState } from './manifest.js';
+import { readState, requireLake } from './manifest.js';
 import { openLake } from './read-lake.js';
+import { type LakePlace, openStorage } from './storage.js';
 
 export interface LakeStatus {
   /** Number of the last commit. */
@@ -15,16 +15,17 @@ export interface LakeStatus {
   to: string | null;
   method_hash: string | null;
   partitions: { partition: number; position: number; records: number; files: number }[];
-  /** Where each file is. */
+  /** Where each file is: a path or an `s3://` URL. */
   paths: string[];
 }
 
 /** UserError: there is no lake. */
-export async function lakeStatus(lakeDir: string): Promise<LakeStatus> {
-  const state = await readState(lakeDir);
-  requireLake(state, lakeDir);
-  const lake = await openLake(lakeDir);
-  const paths = lake.paths();
+export async function lakeStatus(place: LakePlace): Promise<LakeStatus> {
+  const storage = await openStorage(place);
+  const state = await readState(storage);
+  requireLake(state, storage.name);
+  const lake = await openLake(place);
+  const paths = [...lake.addresses];
   lake.release();
   const files = [...state.files.values()];
   const times = files.flatMap(({ minEventTimeMs: min, maxEventTimeMs: max }) =>

@@ -3,19 +3,19 @@
 // record of each partition in them exactly once?
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { codeOf } from '../adapters/embedded/layout.js';
 import { INVALID_REASONS } from '../core/method.js';
+import { UserError } from '../errors.js';
 import { LAKE_COLUMNS } from './columns.js';
-import { requireLake } from './lake-writer.js';
-import { type LakeFile, type LakePartition, readState } from './manifest.js';
+import { type LakeFile, type LakePartition, readState, requireLake } from './manifest.js';
 import { OffsetSet } from './offset-set.js';
 import { openParquet } from './parquet-file.js';
-import { openLake } from './read-lake.js';
+import { type LakeReader, openLake } from './read-lake.js';
+import { type LakePlace, openStorage } from './storage.js';
 
 export interface VerifyOptions {
-  lakeDir: string;
+  lake: LakePlace;
   /** Read the rows of so many files, spread evenly; undefined: of all. Everything else is checked for all. */
   sample?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -44,16 +44,15 @@ const REASONS: readonly string[] = INVALID_REASONS.slice(1, -1);
 
 /** Checks the lake; differences are in the result, not thrown. UserError: no lake, or its manifest is damaged. */
 export async function verifyLake(options: VerifyOptions): Promise<VerifyResult> {
-  const { lakeDir } = options;
-  const lake = await openLake(lakeDir);
+  const storage = await openStorage(options.lake);
+  const lake = await openLake(options.lake);
   try {
-    const state = await readState(lakeDir);
-    requireLake(state, lakeDir);
-    const check = new LakeCheck(options, lake.files);
-    const paths = lake.paths();
-    await check.files(paths);
+    const state = await readState(storage);
+    requireLake(state, storage.name);
+    const check = new LakeCheck(options, lake);
+    await check.files();
     if (state.commit === lake.commit) check.partitions([...state.partitions.values()]);
-    await check.strangers();
+    check.strangers(await storage.parquetFiles());
     return check.result();
   } finally {
     lake.release();
@@ -62,6 +61,7 @@ export async function verifyLake(options: VerifyOptions): Promise<VerifyResult> 
 
 class LakeCheck {
   readonly #options: VerifyOptions;
+  readonly #lake: LakeReader;
   readonly #files: readonly LakeFile[];
   readonly #offsets = new Map<number, OffsetSet>();
   readonly #problems: string[] = [];
@@ -69,16 +69,17 @@ class LakeCheck {
   #filesRead = 0;
   #rowsRead = 0;
 
-  constructor(options: VerifyOptions, files: readonly LakeFile[]) {
+  constructor(options: VerifyOptions, lake: LakeReader) {
     this.#options = options;
-    this.#files = files;
+    this.#lake = lake;
+    this.#files = lake.files;
   }
 
   #problem(line: string): void {
     if (this.#problemCount++ < PROBLEMS_MAX) this.#problems.push(line);
   }
 
-  async files(paths: readonly string[]): Promise<void> {
+  async files(): Promise<void> {
     const { sample = this.#files.length, onProgress, signal } = this.#options;
     const chosen = new Set(
       Array.from({ length: Math.min(sample, this.#files.length) }, (_, i) =>
@@ -87,19 +88,25 @@ class LakeCheck {
     );
     for (const [i, file] of this.#files.entries()) {
       signal?.throwIfAborted();
-      await this.#file(file, paths[i]!, chosen.has(i));
+      const { path } = this.#lake.recorded[i]!;
+      await this.#file(file, path, chosen.has(i));
       onProgress?.(i + 1, this.#files.length);
     }
   }
 
   async #file(file: LakeFile, path: string, readRows: boolean): Promise<void> {
     try {
+      await this.#lake.fetch([path], { fresh: true });
       const { size } = await stat(path);
       if (size !== file.bytes)
         this.#problem(`${file.path} has ${size} bytes, the manifest says ${file.bytes}`);
       else if ((await sha256Of(path)) !== file.sha256)
         this.#problem(`${file.path} was changed: its checksum differs`);
     } catch (error) {
+      if (error instanceof UserError) {
+        this.#problem(error.message);
+        return;
+      }
       const code = codeOf(error);
       if (code === undefined) throw error;
       this.#problem(`${file.path} ${code === 'ENOENT' ? 'is missing' : `can't be read: ${code}`}`);
@@ -175,17 +182,9 @@ class LakeCheck {
   }
 
   /** Files in the hour folders that the manifest doesn't name: a reader who globs counts them. */
-  async strangers(): Promise<void> {
-    const { lakeDir } = this.#options;
+  strangers(paths: readonly string[]): void {
     const known = new Set(this.#files.map(({ path }) => path));
-    for (const day of await foldersLike(lakeDir, 'dt=')) {
-      for (const hour of await foldersLike(join(lakeDir, day), 'hour=')) {
-        for (const name of await readdir(join(lakeDir, day, hour))) {
-          const path = `${day}/${hour}/${name}`;
-          if (name.endsWith('.parquet') && !known.has(path)) this.#problem(`${path} belongs to no commit`);
-        }
-      }
-    }
+    for (const path of paths) if (!known.has(path)) this.#problem(`${path} belongs to no commit`);
   }
 
   result(): VerifyResult {
@@ -264,11 +263,4 @@ async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
   return hash.digest('hex');
-}
-
-async function foldersLike(folder: string, prefix: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isDirectory() && entry.name.startsWith(prefix))
-    .map(({ name }) => name);
 }

@@ -1,22 +1,7 @@
-// Options of the commands that recompute from the lake: which lake, which period, what a click costs.
-import { join } from 'node:path';
+// Options of the commands that recompute from the lake: which period, what a click costs.
 import { BUCKET_MS, EVENT_TIME_END_MS, EVENT_TIME_MIN_MS } from '../core/method.js';
 import { UsageError } from '../errors.js';
 import { optionalText, text } from './option.js';
-
-export const lakeOption = {
-  lake: optionalText({
-    flag: 'lake',
-    value: 'DIR',
-    valueOptional: true,
-    about: 'where the lake is; lake/ of the data directory unless told',
-  }),
-};
-
-/** The lake's folder. */
-export function lakeDirOf(options: { dataDir: string; lake: string | undefined }): string {
-  return options.lake || join(options.dataDir, 'lake');
-}
 
 /** Prices per click, for billing lines and adjustments. */
 export const priceOptions = {

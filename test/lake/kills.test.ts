@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
+import { folderStorage } from '../../src/lake/folder-storage.js';
 import { readState } from '../../src/lake/manifest.js';
 import { lakePositions } from '../../src/lake/read-lake.js';
 import { verifyLake } from '../../src/lake/verify.js';
@@ -97,17 +98,7 @@ function lakeArguments(input: string, lakeDir: string): string[] {
     '--memory-limit',
     '300',
   ];
-  return [
-    'lake',
-    '--input',
-    input,
-    '--partitions',
-    `${PARTITIONS}`,
-    '--lake-dir',
-    lakeDir,
-    ...limits,
-    '--quiet',
-  ];
+  return ['lake', '--input', input, '--partitions', `${PARTITIONS}`, '--lake', lakeDir, ...limits, '--quiet'];
 }
 
 /** Starts a writer and kills it after some time; false if it had ended by itself. */
@@ -142,12 +133,12 @@ describe.each(['kcat', 'clicks'])('input of %s', (format) => {
     for (let round = 1; kills < KILLS; round++) {
       const lakeDir = join(folder, `${format}-${round}`);
       while (kills < KILLS) {
-        const commitsBefore = (await readState(lakeDir)).commit;
+        const commitsBefore = (await readState(folderStorage(lakeDir))).commit;
         if (!(await writeAndKill(path, lakeDir, random() * maxMs))) break;
         kills++;
         await checkClaims(lakeDir, records);
         // On a busy machine a process needs longer until it is worth killing.
-        if ((await readState(lakeDir)).commit === commitsBefore) maxMs += 100;
+        if ((await readState(folderStorage(lakeDir))).commit === commitsBefore) maxMs += 100;
       }
       await checkEnd(path, lakeDir, records);
     }
@@ -157,8 +148,8 @@ describe.each(['kcat', 'clicks'])('input of %s', (format) => {
 async function checkEnd(input: string, lakeDir: string, records: readonly string[]): Promise<void> {
   expect(await clickAgg(lakeArguments(input, lakeDir))).toMatchObject({ code: 0 });
   expect((await rowsByGlob(lakeDir, COLUMNS)).map(describeRow).sort()).toEqual(records);
-  expect(await verifyLake({ lakeDir })).toMatchObject({ ok: true, problems: [], rowsRead: RECORDS });
-  const { files, commit } = await readState(lakeDir);
+  expect(await verifyLake({ lake: lakeDir })).toMatchObject({ ok: true, problems: [], rowsRead: RECORDS });
+  const { files, commit } = await readState(folderStorage(lakeDir));
   expect([...files.keys()].sort()).toEqual(parquetFiles(lakeDir));
   expect(commit, 'the kills fell among many commits').toBeGreaterThan(RECORDS / 250);
 }

@@ -206,7 +206,7 @@ test('many commits leave a bounded manifest', async () => {
   expect(names).toHaveLength(11);
   expect(names).toContain(`${String(CHECKPOINT_COMMITS).padStart(12, '0')}.checkpoint.json`);
   expect(await rowsByManifest(lakeDir)).toHaveLength(all.length);
-  expect(await verifyLake({ lakeDir })).toMatchObject({ ok: true, records: all.length });
+  expect(await verifyLake({ lake: lakeDir })).toMatchObject({ ok: true, records: all.length });
 });
 
 test('a commit that was cut off before its files were in place counts, and the next start places them', async () => {
@@ -228,24 +228,24 @@ test('compaction merges the files of an hour and partition, and changes no row',
   await write(lakeDir, all, { flushRecords: 100 });
   const before = await rowsByGlob(lakeDir);
   expect(parquetFiles(lakeDir)).toHaveLength(60);
-  expect(await compactLake({ lakeDir, olderThanMs: HOUR_MS })).toMatchObject({ merges: 0 });
-  expect(await compactLake({ lakeDir, olderThanMs: 0 })).toMatchObject({
+  expect(await compactLake({ lake: lakeDir, olderThanMs: HOUR_MS })).toMatchObject({ merges: 0 });
+  expect(await compactLake({ lake: lakeDir, olderThanMs: 0 })).toMatchObject({
     filesBefore: 60,
     filesAfter: 6,
     records: 1000,
   });
   expect(parquetFiles(lakeDir)).toHaveLength(6);
   expect(await rowsByGlob(lakeDir)).toEqual(before);
-  expect(await verifyLake({ lakeDir })).toMatchObject({ ok: true, files: 6, rowsRead: 1000 });
+  expect(await verifyLake({ lake: lakeDir })).toMatchObject({ ok: true, files: 6, rowsRead: 1000 });
   expect(await write(lakeDir, all)).toMatchObject({ records: 0 });
 });
 
 test('compaction waits for a reader at work', async () => {
   await write(lakeDir, clicks(100), { flushRecords: 20 });
   const lake = await openLake(lakeDir);
-  expect(await compactLake({ lakeDir, olderThanMs: 0 })).toMatchObject({ merges: 0, postponed: true });
+  expect(await compactLake({ lake: lakeDir, olderThanMs: 0 })).toMatchObject({ merges: 0, postponed: true });
   lake.release();
-  expect(await compactLake({ lakeDir, olderThanMs: 0 })).toMatchObject({ postponed: false });
+  expect(await compactLake({ lake: lakeDir, olderThanMs: 0 })).toMatchObject({ postponed: false });
   expect(await rowsByGlob(lakeDir)).toHaveLength(100);
 });
 

@@ -64,7 +64,7 @@ export function write(
 ): Promise<LakeResult> {
   return writeLake({
     source: sourceOf(records),
-    lakeDir,
+    lake: lakeDir,
     untilEnd: true,
     signal: new AbortController().signal,
     memoryLimitBytes: 300_000_000,

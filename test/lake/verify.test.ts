@@ -28,13 +28,17 @@ const editManifest = (from: RegExp, to: string): void => {
 };
 
 test('a sound lake has no problems', async () => {
-  const result = await verifyLake({ lakeDir });
+  const result = await verifyLake({ lake: lakeDir });
   expect(result).toMatchObject({ ok: true, problems: [], records: 300, malformed: 6, rowsRead: 300 });
   expect(result.filesRead).toBe(result.files);
 });
 
 test('a sample reads the rows of some files and the checksums of all', async () => {
-  expect(await verifyLake({ lakeDir, sample: 2 })).toMatchObject({ ok: true, filesRead: 2, records: 300 });
+  expect(await verifyLake({ lake: lakeDir, sample: 2 })).toMatchObject({
+    ok: true,
+    filesRead: 2,
+    records: 300,
+  });
 });
 
 test('a garbled byte is found', async () => {
@@ -42,21 +46,21 @@ test('a garbled byte is found', async () => {
   const bytes = readFileSync(path);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(path, bytes);
-  const { ok, problems } = await verifyLake({ lakeDir, sample: 0 });
+  const { ok, problems } = await verifyLake({ lake: lakeDir, sample: 0 });
   expect(ok).toBe(false);
   expect(problems[0]).toMatch(/was changed: its checksum differs/);
 });
 
 test('a cut file is found', async () => {
   truncateSync(join(lakeDir, firstFile()), 100);
-  const { problems } = await verifyLake({ lakeDir });
+  const { problems } = await verifyLake({ lake: lakeDir });
   expect(problems.join('\n')).toMatch(/has 100 bytes, the manifest says \d+/);
   expect(problems.join('\n')).toMatch(/can't be read as Parquet/);
 });
 
 test('a removed file is found', async () => {
   rmSync(join(lakeDir, firstFile()));
-  expect((await verifyLake({ lakeDir })).problems).toEqual(
+  expect((await verifyLake({ lake: lakeDir })).problems).toEqual(
     [`${firstFile() ?? ''}`].map(() => expect.stringMatching(/is missing/)),
   );
 });
@@ -64,14 +68,14 @@ test('a removed file is found', async () => {
 test('a doubled file is found', async () => {
   const path = join(lakeDir, firstFile());
   copyFileSync(path, path.replace('.parquet', '-copy.parquet'));
-  expect((await verifyLake({ lakeDir })).problems).toEqual([
+  expect((await verifyLake({ lake: lakeDir })).problems).toEqual([
     expect.stringMatching(/-copy\.parquet belongs to no commit/),
   ]);
 });
 
 test('a row count that differs from the manifest is found', async () => {
   editManifest(/"records":49,"malformed"/, '"records":50,"malformed"');
-  const { ok, problems } = await verifyLake({ lakeDir });
+  const { ok, problems } = await verifyLake({ lake: lakeDir });
   expect(ok).toBe(false);
   expect(problems.join('\n')).toMatch(/has 49 rows, the manifest says 50/);
   expect(problems.join('\n')).toMatch(/the files hold \d+ records, 100 were taken from the log/);
@@ -79,18 +83,18 @@ test('a row count that differs from the manifest is found', async () => {
 
 test('records that were lost from the manifest are found', async () => {
   editManifest(/\{"path":"dt=2026[^}]*\},/, '');
-  const { problems } = await verifyLake({ lakeDir });
+  const { problems } = await verifyLake({ lake: lakeDir });
   expect(problems.join('\n')).toMatch(/belongs to no commit/);
   expect(problems.join('\n')).toMatch(/were taken from the log/);
 });
 
 test('a manifest with a missing entry is refused in one line', async () => {
   rmSync(join(lakeDir, '_commits/000000000001.json'));
-  await expect(verifyLake({ lakeDir })).rejects.toThrow(
+  await expect(verifyLake({ lake: lakeDir })).rejects.toThrow(
     /manifest is damaged: .*000000000001\.json is missing/,
   );
 });
 
 test('a folder without a lake is refused in one line', async () => {
-  await expect(verifyLake({ lakeDir: join(lakeDir, 'none') })).rejects.toThrow(/there is no lake/);
+  await expect(verifyLake({ lake: join(lakeDir, 'none') })).rejects.toThrow(/there is no lake/);
 });
