@@ -44,21 +44,6 @@ const REPLACE_CHECKPOINT = `
   DELETE FROM checkpoint;
   INSERT INTO checkpoint FROM new_checkpoint;`;
 
-/** Statements that empty the temporary tables, for after a commit and after one that failed. */
-export const CLEAR_STAGES = [
-  'staged_cells',
-  'wanted_ads',
-  'new_ads',
-  'new_places',
-  'new_ledger',
-  'new_positions',
-  'new_checkpoint',
-  'new_letters',
-  'named_letters',
-]
-  .map((table) => `TRUNCATE ${table};`)
-  .join('\n');
-
 /** Hands the commit over and gives the statements that make it so; `arrival` numbers its first event of dead letters. */
 export async function stageCommit(
   connection: DuckDBConnection,

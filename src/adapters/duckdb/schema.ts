@@ -59,21 +59,24 @@ const TABLES = `
   INSERT INTO meta VALUES ('schema_version', '${SCHEMA_VERSION}'), ('complete', 'true');
 `;
 
-/** Through these temporary tables, which live in memory, a commit's contents are handed over. */
-const STAGES = `
-  CREATE TEMP TABLE staged_cells (
+/**
+ * Makes the temporary tables, which live in memory, through which a commit's contents are handed over. To be run
+ * again after each: rows that are deleted from a table in memory, and even TRUNCATE, would leave their blocks there.
+ */
+export const STAGES = `
+  CREATE OR REPLACE TEMP TABLE staged_cells (
     rewrite BOOLEAN, minute UINTEGER[], ad INTEGER[], place USMALLINT[], clicks INTEGER[]
   );
-  CREATE TEMP TABLE wanted_ads (wanted INTEGER, ad_id VARCHAR, campaign_id VARCHAR);
-  CREATE TEMP TABLE new_ads AS FROM ads LIMIT 0;
-  CREATE TEMP TABLE new_places AS FROM places LIMIT 0;
-  CREATE TEMP TABLE new_ledger AS FROM ledger LIMIT 0;
-  CREATE TEMP TABLE new_positions AS FROM positions LIMIT 0;
-  CREATE TEMP TABLE new_checkpoint AS FROM checkpoint LIMIT 0;
-  CREATE TEMP TABLE new_letters AS FROM dead_letters LIMIT 0;
-  CREATE TEMP TABLE named_letters (partition INTEGER, "offset" BIGINT);
-  CREATE TEMP TABLE new_lines AS FROM billing_lines LIMIT 0;
-  CREATE TEMP TABLE new_adjustments AS FROM adjustments LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE wanted_ads (wanted INTEGER, ad_id VARCHAR, campaign_id VARCHAR);
+  CREATE OR REPLACE TEMP TABLE new_ads AS FROM ads LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_places AS FROM places LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_ledger AS FROM ledger LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_positions AS FROM positions LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_checkpoint AS FROM checkpoint LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_letters AS FROM dead_letters LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE named_letters (partition INTEGER, "offset" BIGINT);
+  CREATE OR REPLACE TEMP TABLE new_lines AS FROM billing_lines LIMIT 0;
+  CREATE OR REPLACE TEMP TABLE new_adjustments AS FROM adjustments LIMIT 0;
 `;
 
 /** What makes a file of version N one of version N + 1. A step that was released is never changed. */

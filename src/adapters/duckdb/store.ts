@@ -7,12 +7,12 @@ import { methodHash } from '../../core/method-hash.js';
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
 import { invariant, UserError } from '../../errors.js';
 import { type BooksReader, createBooks, createBooksReader } from './books.js';
-import { CLEAR_STAGES, stageCommit } from './commit.js';
+import { stageCommit } from './commit.js';
 import { Dictionary } from './dictionary.js';
 import { openFile, type StoreFile } from './file.js';
 import { createOutbox, nextArrival } from './letter-outbox.js';
 import { createReader } from './reader.js';
-import { hasTables, prepareForWriting } from './schema.js';
+import { hasTables, prepareForWriting, STAGES } from './schema.js';
 import { numberOf } from './sql.js';
 
 /** Makes the statements of a transaction, then runs it; what goes wrong undoes all of it. */
@@ -114,7 +114,7 @@ function writer(
 /** After a failure the file may be unusable, and then so are its temporary tables. */
 async function clearStages(connection: DuckDBConnection): Promise<void> {
   try {
-    await connection.run(CLEAR_STAGES);
+    await connection.run(STAGES);
   } catch (error) {
     if (!(error instanceof Error && /invalidated/.test(error.message))) throw error;
   }
