@@ -14,13 +14,14 @@
 import { FLAG, verdictOf } from './click-rows.js';
 import { DeadLetters } from './dead-letters.js';
 import type { DecodedBatch } from './decoded-batch.js';
+import { LogChangedError } from './log-changed-error.js';
 import { Memory } from './memory.js';
 import { BUCKET_MS, INVALID_REASONS, type Method, VERDICT_CODE, VERDICTS, type Verdict } from './method.js';
 import { PartitionBook } from './partition-books.js';
 import type { Checkpoint, Commit, LedgerChange, Positions, StoredState } from './ports.js';
 
 export interface AggregatorOptions {
-  /** Partitions of the log: memory waits for the quiet ones among them. More may turn up. */
+  /** Partitions of the log: memory waits for the quiet ones among them. `addPartition` tells of more. */
   partitionCount: number;
   /**
    * A partition is quiet, and memory waits for it no longer, when the others had so many records since its
@@ -105,10 +106,20 @@ export class Aggregator {
   private bookOf(partition: number): PartitionBook {
     let book = this.books.get(partition);
     if (!book) {
-      book = new PartitionBook(partition);
+      book = new PartitionBook(partition); // (One that is added later is not quiet from the beginning.)
+      book.lastRecordAt = this.recordsSeen;
+      book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
       this.books.set(partition, book);
     }
     return book;
+  }
+
+  /**
+   * The log got one more partition. Its first record may be of any event time: memory forgets nothing until then, or
+   * until the partition counts as quiet. (If nobody tells, an older click is a MemoryFloorError: as exact, but dear.)
+   */
+  addPartition(partition: number): void {
+    this.bookOf(partition);
   }
 
   // -------------------------------------------------------------------------------------------- restoring
@@ -385,16 +396,5 @@ export class Aggregator {
       pendingCells: this.memory.totals.dirtyCount,
       pendingDeadLetterBytes: this.letters.pendingBytes,
     };
-  }
-}
-
-/** The log at and above the rewind offsets is not the one that was counted. */
-export class LogChangedError extends Error {
-  constructor(
-    readonly partition: number,
-    readonly position: number,
-  ) {
-    super(`partition ${partition} below offset ${position} is not what was counted`);
-    this.name = 'LogChangedError';
   }
 }

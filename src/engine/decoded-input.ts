@@ -89,44 +89,8 @@ export async function openDecodedInput(
 ): Promise<DecodedInput> {
   const worker = new Worker(new URL('./decode-worker.js', import.meta.url), { workerData: setup });
   const mail = new Mailbox(worker, warn);
-  const send = (message: ToDecoder, transfer: ArrayBuffer[] = []): void =>
-    worker.postMessage(message, transfer);
+  const send: Send = (message, transfer = []) => worker.postMessage(message, transfer);
   const opened = await mail.next('opened');
-
-  async function* read({ positions, untilEnd, signal }: ReadOptions): AsyncGenerator<DecodedBatch> {
-    send({ kind: 'read', positions, untilEnd });
-    const stop = (): void => send({ kind: 'stop' });
-    signal.addEventListener('abort', stop);
-    if (signal.aborted) stop();
-    const recycle = ({ buffer }: DecodedBatch): void => send({ kind: 'recycle', buffer }, [buffer]);
-    let finished = false;
-    let current: DecodedBatch | undefined;
-    try {
-      while (true) {
-        const message = await mail.next('batch', 'done');
-        if (message.kind === 'done') {
-          finished = true;
-          if (message.lost) throw new OwnershipLostError();
-          return;
-        }
-        current = message.batch;
-        yield current;
-        recycle(current);
-        current = undefined;
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
-      // The caller left before the end: what is under way is thrown away.
-      if (current) recycle(current);
-      if (!finished && !mail.failed) {
-        stop();
-        for (let message = await mail.next('batch', 'done'); message.kind !== 'done'; ) {
-          recycle(message.batch);
-          message = await mail.next('batch', 'done');
-        }
-      }
-    }
-  }
 
   const { kind: _, ...traits } = opened;
   let { seekable } = traits;
@@ -145,19 +109,17 @@ export async function openDecodedInput(
     },
     async active(signal) {
       send({ kind: 'active' });
-      const stop = (): void => send({ kind: 'stop' });
-      signal.addEventListener('abort', stop);
-      if (signal.aborted) stop();
+      const release = stopAt(signal, send);
       try {
         return (await mail.next('active')).yes;
       } finally {
-        signal.removeEventListener('abort', stop);
+        release();
       }
     },
     report(positions) {
       if (traits.shared) send({ kind: 'report', positions });
     },
-    read,
+    read: (options) => read(mail, send, options),
     async ends() {
       send({ kind: 'ends' });
       return (await mail.next('ends')).positions;
@@ -167,6 +129,50 @@ export async function openDecodedInput(
       await worker.terminate();
     },
   };
+}
+
+type Send = (message: ToDecoder, transfer?: ArrayBuffer[]) => void;
+
+/** Lets the signal stop what the thread is doing, until what is returned is called. */
+function stopAt(signal: AbortSignal, send: Send): () => void {
+  const stop = (): void => send({ kind: 'stop' });
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  return () => signal.removeEventListener('abort', stop);
+}
+
+async function* read(mail: Mailbox, send: Send, options: ReadOptions): AsyncGenerator<DecodedBatch> {
+  const { positions, untilEnd, signal } = options;
+  send({ kind: 'read', positions, untilEnd });
+  const release = stopAt(signal, send);
+  const recycle = ({ buffer }: DecodedBatch): void => send({ kind: 'recycle', buffer }, [buffer]);
+  let finished = false;
+  let current: DecodedBatch | undefined;
+  try {
+    while (true) {
+      const message = await mail.next('batch', 'done');
+      if (message.kind === 'done') {
+        finished = true;
+        if (message.lost) throw new OwnershipLostError();
+        return;
+      }
+      current = message.batch;
+      yield current;
+      recycle(current);
+      current = undefined;
+    }
+  } finally {
+    release();
+    // The caller left before the end: what is under way is thrown away.
+    if (current) recycle(current);
+    if (!finished && !mail.failed) {
+      send({ kind: 'stop' });
+      for (let message = await mail.next('batch', 'done'); message.kind !== 'done'; ) {
+        recycle(message.batch);
+        message = await mail.next('batch', 'done');
+      }
+    }
+  }
 }
 
 type MessageOf<K extends FromDecoder['kind']> = Extract<FromDecoder, { kind: K }>;

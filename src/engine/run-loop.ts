@@ -1,7 +1,8 @@
 // The stream's loop: poll, judge, commit. It owns no rule and no format; it decides when to commit, when a
 // partition counts as quiet, and what happens when memory must be rebuilt.
-import { Aggregator, LogChangedError, MemoryFloorError } from '../core/aggregator.js';
+import { Aggregator, MemoryFloorError } from '../core/aggregator.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
+import { LogChangedError } from '../core/log-changed-error.js';
 import { type Method, VERDICTS } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
@@ -214,6 +215,7 @@ class Loop implements RunLoop {
       .ends()
       .then((ends) => {
         this.ends = ends;
+        for (const partition of ends.keys()) this.aggregator.addPartition(partition);
       })
       .catch((error: unknown) => this.fail(error))
       .finally(() => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import { readFixtures } from '../oracle/fixtures.js';
-import { planArbitrary } from './plans.js';
+import { growingPlanArbitrary, planArbitrary } from './plans.js';
 import { propertyOptions } from './property-options.js';
 import { randomLog } from './random-log.js';
 import { replay, type Step } from './replay.js';
@@ -40,6 +40,22 @@ test('longer logs, with memory that forgets and partitions that fall quiet: as t
       },
     ),
     propertyOptions(300),
+  );
+});
+
+test('partitions that are added while it runs, told of or found by their records: as the oracle', () => {
+  fc.assert(
+    fc.property(
+      randomLog(200),
+      growingPlanArbitrary,
+      fc.constantFrom(0, 1, 2),
+      fc.constantFrom(3, 20, 1000),
+      (log, plan, partitionsAtFirst, quietAfterRecords) => {
+        const options = { partitionsAtFirst, quietAfterRecords, checkEachCommit: log.records.length < 60 };
+        within(5000, () => replay(log, plan, options));
+      },
+    ),
+    propertyOptions(120),
   );
 });
 

@@ -10,4 +10,15 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.record({
   after: fc.constantFrom('go on', 'go on', 'commit', 'commit', 'commit all', 'kill'),
 });
 
+const growingStepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: stepArbitrary },
+  { weight: 1, arbitrary: fc.constant<Step>({ picks: [], after: 'tell' }) },
+);
+
 export const planArbitrary: fc.Arbitrary<Step[]> = fc.array(stepArbitrary, { maxLength: 40, size: 'max' });
+
+/** Plans in which the engine hears of more partitions now and then. */
+export const growingPlanArbitrary: fc.Arbitrary<Step[]> = fc.array(growingStepArbitrary, {
+  maxLength: 40,
+  size: 'max',
+});

@@ -11,13 +11,16 @@ import { rawBatchOf } from './raw-batch.js';
 /** One batch: as many records from each picked partition in turn, then what happens. */
 export interface Step {
   picks: readonly { partition: number; count: number }[];
-  after: 'go on' | 'commit' | 'commit all' | 'kill';
+  /** `tell`: the engine hears of one more partition (see `partitionsAtFirst`). */
+  after: 'go on' | 'commit' | 'commit all' | 'kill' | 'tell';
 }
 
 export interface ReplayOptions {
   quietAfterRecords?: number;
   /** Compare with the oracle after every commit (else only after the last). */
   checkEachCommit?: boolean;
+  /** Partitions that the engine knows of at first; it hears of more by `tell`, or by their records. Default: all. */
+  partitionsAtFirst?: number;
 }
 
 /** A log of so few records can't fall below memory's floor more often. */
@@ -34,6 +37,7 @@ class Replay {
   private readonly decode;
   private aggregator!: Aggregator;
   private rebuilds = 0;
+  private partitions: number;
   /** Next offset to read by partition. */
   private next = new Map<number, number>();
 
@@ -46,6 +50,7 @@ class Replay {
     }
     const decoder = createDecoder({ method: log.method, partitions: log.partitionCount });
     this.decode = (records: readonly OracleRecord[]) => decoder.decode(rawBatchOf(records));
+    this.partitions = options.partitionsAtFirst ?? log.partitionCount;
     this.start();
   }
 
@@ -53,6 +58,7 @@ class Replay {
     for (const { picks, after } of plan) {
       this.push(picks.flatMap(({ partition, count }) => this.take(partition, count)));
       if (after === 'kill') this.start();
+      else if (after === 'tell') this.tell();
       else if (after !== 'go on') this.commit(after === 'commit all');
     }
     for (let rest = this.takeFromAll(); rest.length > 0; rest = this.takeFromAll()) {
@@ -68,7 +74,7 @@ class Replay {
   private start(holdFor?: MemoryFloorError): void {
     const { quietAfterRecords } = this.options;
     this.aggregator = new Aggregator(this.log.method, {
-      partitionCount: this.log.partitionCount,
+      partitionCount: this.partitions,
       ...(quietAfterRecords === undefined ? {} : { quietAfterRecords }),
     });
     const state = this.store.state();
@@ -85,6 +91,10 @@ class Replay {
         throw new Error('memory is rebuilt again and again', { cause: error });
       this.start(error);
     }
+  }
+
+  private tell(): void {
+    if (this.partitions < this.log.partitionCount) this.aggregator.addPartition(this.partitions++);
   }
 
   private take(partition: number, count: number): OracleRecord[] {
