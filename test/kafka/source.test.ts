@@ -1,15 +1,15 @@
 // A Kafka topic keeps the source's contract; whatever packed the batches and whoever wrote them, the same records
 // come out.
-import { execFile, spawn } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
 import kafkajs from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/adapters/kafka/connection.js';
 import { type KafkaSource, kafkaSource } from '../../src/adapters/kafka/kafka-source.js';
 import { topicWriter } from '../../src/adapters/kafka/topic-writer.js';
 import { RECORD_BYTES_MAX } from '../../src/core/method.js';
 import { murmur2, partitionOf } from '../../src/core/murmur2.js';
 import { UserError } from '../../src/errors.js';
+import { debianPackage } from '../../src/services/fetching.js';
 import { batchOf } from '../adapters/embedded-logs.js';
 import {
   byPartition,
@@ -18,27 +18,25 @@ import {
   readAll,
   sourceContract,
 } from '../contract/source-contract.js';
-import { type Broker, clientOf, connectionTo, kafkaJars, newTopic, startBroker, USERS } from './broker.js';
+import { type Addresses, SERVICE_START_MS, service } from '../services.js';
+import { clientOf, connectionTo, newTopic } from './clusters.js';
 
-const run = promisify(execFile);
 const PARTITIONS = 4;
-let broker: Broker;
+let kafka: Addresses['kafka'];
+let connection: KafkaConnection;
 
 beforeAll(async () => {
-  broker = await startBroker();
-}, 300_000);
+  kafka = await service('kafka');
+  connection = connectionTo(kafka.brokers);
+}, SERVICE_START_MS);
 
-afterAll(async () => {
-  await broker?.stop();
-});
-
-function open(topic: string, connection: KafkaConnection = broker.connection): Promise<KafkaSource> {
-  return kafkaSource({ connection, topic, group: undefined, warn: () => {} });
+function open(topic: string, to = connection): Promise<KafkaSource> {
+  return kafkaSource({ connection: to, topic, group: undefined, warn: () => {} });
 }
 
 /** Everything that is in the topic now. */
-async function readTopic(topic: string, connection?: KafkaConnection): Promise<Read[]> {
-  const source = await open(topic, connection);
+async function readTopic(topic: string, to = connection): Promise<Read[]> {
+  const source = await open(topic, to);
   try {
     return await readAll(source);
   } finally {
@@ -53,8 +51,8 @@ async function filled(values: readonly string[]): Promise<FilledSource> {
     const key = i % 7 === 0 ? undefined : `key-${i % 10}`;
     return { partition, offset: next[partition]++, value, key, appendTimeMs: 1_700_000_000_000 + i };
   });
-  const topic = await newTopic(broker.address, PARTITIONS, { 'retention.ms': '-1' });
-  const writer = await topicWriter({ connection: broker.connection, topic, warn: () => {} });
+  const topic = await newTopic(kafka.brokers, PARTITIONS, { 'retention.ms': '-1' });
+  const writer = await topicWriter({ connection, topic, warn: () => {} });
   await writer.append(
     batchOf(records.map(({ key, ...rest }) => (key === undefined ? rest : { ...rest, key }))),
   );
@@ -73,8 +71,8 @@ describe('batches packed with', () => {
     ['nothing', None],
     ['gzip', GZIP],
   ])('%s by kafkajs', async (_, compression) => {
-    const topic = await newTopic(broker.address, 1);
-    const producer = clientOf(broker.address).producer({
+    const topic = await newTopic(kafka.brokers, 1);
+    const producer = clientOf(kafka.brokers).producer({
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
     await producer.connect();
@@ -84,10 +82,10 @@ describe('batches packed with', () => {
   });
 
   test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('%s by kcat', async (codec) => {
-    const topic = await newTopic(broker.address, 1);
+    const topic = await newTopic(kafka.brokers, 1);
     await pipe(
       await kcat(),
-      ['-P', '-b', broker.address, '-t', topic, '-z', codec, '-K', '|'],
+      ['-P', '-b', kafka.brokers, '-t', topic, '-z', codec, '-K', '|'],
       withKeys(lines),
     );
     const records = await readTopic(topic);
@@ -96,13 +94,12 @@ describe('batches packed with', () => {
   });
 
   test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('%s by the Java console producer', async (codec) => {
-    const topic = await newTopic(broker.address, 1);
-    const args = ['--bootstrap-server', broker.address, '--topic', topic, '--compression-codec', codec];
+    const topic = await newTopic(kafka.brokers, 1);
+    const args = ['--bootstrap-server', kafka.brokers, '--topic', topic, '--compression-codec', codec];
     const reader = ['--reader-property', 'parse.key=true', '--reader-property', 'key.separator=|'];
-    const jars = `${await kafkaJars()}/*`;
     await pipe(
       'java',
-      ['-cp', jars, 'org.apache.kafka.tools.ConsoleProducer', ...args, ...reader],
+      ['-cp', kafka.classPath, 'org.apache.kafka.tools.ConsoleProducer', ...args, ...reader],
       withKeys(lines),
     );
     const records = await readTopic(topic);
@@ -117,11 +114,7 @@ describe('batches packed with', () => {
 
 /** kcat's name, installed if it is missing. */
 async function kcat(): Promise<string> {
-  try {
-    await run('kcat', ['-V']);
-  } catch {
-    await run('apt-get', ['install', '-y', '--no-install-recommends', 'kcat']);
-  }
+  await debianPackage('kcat', 'kcat', (line) => process.stderr.write(`${line}\n`));
   return 'kcat';
 }
 
@@ -141,8 +134,8 @@ describe('records', () => {
   test('have the log’s append time where it sets one, else their own', async () => {
     const before = Date.now();
     const read = async (type: string): Promise<number[]> => {
-      const topic = await newTopic(broker.address, 1, { 'message.timestamp.type': type });
-      const writer = await topicWriter({ connection: broker.connection, topic, warn: () => {} });
+      const topic = await newTopic(kafka.brokers, 1, { 'message.timestamp.type': type });
+      const writer = await topicWriter({ connection, topic, warn: () => {} });
       expect(writer.timedByLog).toBe(type === 'LogAppendTime');
       await writer.append(batchOf([{ partition: 0, value: '{}', appendTimeMs: before - 86_400_000 }]));
       await writer.close();
@@ -155,8 +148,8 @@ describe('records', () => {
   });
 
   test('without a value are read, and long ones cut with their length kept', async () => {
-    const topic = await newTopic(broker.address, 1, { 'max.message.bytes': '4000000' });
-    const producer = clientOf(broker.address).producer({
+    const topic = await newTopic(kafka.brokers, 1, { 'max.message.bytes': '4000000' });
+    const producer = clientOf(kafka.brokers).producer({
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
     await producer.connect();
@@ -179,8 +172,8 @@ describe('records', () => {
   });
 
   test('of transactions are read when they are committed, and the marks passed over', async () => {
-    const topic = await newTopic(broker.address, 2);
-    const producer = clientOf(broker.address).producer({
+    const topic = await newTopic(kafka.brokers, 2);
+    const producer = clientOf(kafka.brokers).producer({
       transactionalId: topic,
       maxInFlightRequests: 1,
       idempotent: true,
@@ -227,39 +220,37 @@ function fromStart() {
 }
 
 describe('a cluster', () => {
-  async function readsThrough(connection: KafkaConnection): Promise<void> {
-    const topic = await newTopic(broker.address, 1);
-    const writer = await topicWriter({ connection, topic, warn: () => {} });
+  async function readsThrough(to: KafkaConnection): Promise<void> {
+    const topic = await newTopic(kafka.brokers, 1);
+    const writer = await topicWriter({ connection: to, topic, warn: () => {} });
     await writer.append(batchOf([{ partition: 0, value: 'sealed' }]));
     await writer.close();
-    expect((await readTopic(topic, connection)).map(({ value }) => value)).toEqual(['sealed']);
+    expect((await readTopic(topic, to)).map(({ value }) => value)).toEqual(['sealed']);
   }
   const tls = (caFile: string | undefined) => ({ caFile, certFile: undefined, keyFile: undefined });
-  const sasl = (
-    mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512',
-    [username, password]: readonly string[],
-  ) => connectionTo(broker.saslAddress, { sasl: { mechanism, username: username!, password: password! } });
-  const refusal = async (connection: KafkaConnection): Promise<UserError> => {
-    const error: unknown = await open('any', connection).catch((reason: unknown) => reason);
+  const sasl = (mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512', password = kafka.password) =>
+    connectionTo(kafka.saslBrokers, { sasl: { mechanism, username: kafka.username, password } });
+  const refusal = async (to: KafkaConnection): Promise<UserError> => {
+    const error: unknown = await open('any', to).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(UserError);
     expect((error as UserError).message).not.toContain('\n');
     return error as UserError;
   };
 
-  test('is reached by TLS', () => readsThrough(connectionTo(broker.tlsAddress, { tls: tls(broker.caFile) })));
-  test('is reached by SASL PLAIN', () => readsThrough(sasl('plain', USERS.plain)));
-  test('is reached by SCRAM-SHA-256', () => readsThrough(sasl('scram-sha-256', USERS.scram)));
-  test('is reached by SCRAM-SHA-512', () => readsThrough(sasl('scram-sha-512', USERS.scram)));
+  test('is reached by TLS', () => readsThrough(connectionTo(kafka.sslBrokers, { tls: tls(kafka.caFile) })));
+  test('is reached by SASL PLAIN', () => readsThrough(sasl('plain')));
+  test('is reached by SCRAM-SHA-256', () => readsThrough(sasl('scram-sha-256')));
+  test('is reached by SCRAM-SHA-512', () => readsThrough(sasl('scram-sha-512')));
 
   test('that is not trusted, refuses the user or is not there is told in one line', async () => {
-    const untrusted = await refusal(connectionTo(broker.tlsAddress, { tls: tls(undefined) }));
+    const untrusted = await refusal(connectionTo(kafka.sslBrokers, { tls: tls(undefined) }));
     expect(untrusted.message).toMatch(/no trusted TLS connection/);
-    const wrong = await refusal(sasl('scram-sha-256', ['bob', 'wrong-secret']));
-    expect(wrong.message).toMatch(/refuses the user bob/);
+    const wrong = await refusal(sasl('scram-sha-256', 'wrong-secret'));
+    expect(wrong.message).toMatch(/refuses the user clicks/);
     expect(`${wrong.message} ${wrong.hint}`).not.toContain('wrong-secret');
     expect((await refusal(connectionTo('127.0.0.1:1'))).message).toMatch(
       /can't reach Kafka at 127\.0\.0\.1:1: ECONNREFUSED/,
     );
-    expect((await refusal(broker.connection)).message).toMatch(/there is no topic any/);
+    expect((await refusal(connection)).message).toMatch(/there is no topic any/);
   });
 });

@@ -187,7 +187,7 @@ export class GroupMember {
 
   async #newConsumer(): Promise<Consumer> {
     const { connection } = this.#options;
-    const kafka = await kafkaClient(connection, { retries: 5 });
+    const kafka = await kafkaClient(connection, { retries: 1 });
     const sessionTimeout = connection.sessionTimeoutMs;
     const assigner = await oneOwnerAssigner(() => ({
       ownedAtMs: this.#ownedAtMs,
@@ -205,7 +205,8 @@ export class GroupMember {
       maxWaitTimeInMs: FETCH_WAIT_MS,
       metadataMaxAge: METADATA_AGE_MS,
       allowAutoTopicCreation: false,
-      retry: { retries: 5, restartOnFailure: async () => false },
+      // Of joining and fetching. Within each attempt the client tries again by itself; beyond it, we do.
+      retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => false },
     });
     const { GROUP_JOIN, HEARTBEAT, FETCH, CRASH, START_BATCH_PROCESS } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) =>

@@ -47,6 +47,7 @@ export async function kafkaSource(options: KafkaSourceOptions): Promise<KafkaSou
     ...(group === undefined ? {} : { membership }),
     read: (asked) => read(reader, asked),
     ends: () => reader.ends(),
+    starts: () => reader.starts(),
     close: () => reader.close(),
   };
 }

@@ -1,7 +1,10 @@
-// A trouble that lasts is told when it begins and then now and again, not at every attempt.
+// A trouble that lasts is told after a moment and then now and again, not at every attempt; one that passes at once,
+// as when a coordinator moves, is not worth a line.
+const FIRST_MS = 3000;
 const AGAIN_MS = 30_000;
 
 export class RepeatedWarning {
+  #sinceMs: number | undefined;
   #saidAtMs: number | undefined;
 
   constructor(
@@ -9,9 +12,11 @@ export class RepeatedWarning {
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  /** Says the line unless something was said a moment ago. */
+  /** To be called at every attempt that failed. */
   say(line: string): void {
     const nowMs = this.nowMs();
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs < FIRST_MS) return;
     if (this.#saidAtMs !== undefined && nowMs - this.#saidAtMs < AGAIN_MS) return;
     this.#saidAtMs = nowMs;
     this.warn(line);
@@ -20,7 +25,7 @@ export class RepeatedWarning {
   /** The trouble is over; returns whether it was told of. */
   over(): boolean {
     const told = this.#saidAtMs !== undefined;
-    this.#saidAtMs = undefined;
+    this.#sinceMs = this.#saidAtMs = undefined;
     return told;
   }
 }

@@ -14,6 +14,8 @@ import type { TopicView } from './topic-view.js';
 
 /** How often it is looked where the log begins and ends. */
 const WATCH_MS = 5000;
+/** The same when there was no answer. */
+const LOOK_AGAIN_MS = 1000;
 const RETRY_MS = 500;
 
 export class TopicReader {
@@ -31,6 +33,7 @@ export class TopicReader {
   readonly #sought = new Set<number>();
   #failure: unknown;
   #watch: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: KafkaSourceOptions, view: TopicView, ranges: Ranges) {
@@ -131,6 +134,12 @@ export class TopicReader {
   async ends(): Promise<Positions> {
     const ranges = (await this.#ranges.ask()) ?? this.#ranges.last;
     return new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+  }
+
+  /** Offset of the first record by partition, as far as it is known. */
+  async starts(): Promise<Positions> {
+    const ranges = (await this.#ranges.ask()) ?? this.#ranges.last;
+    return new Map([...ranges].map(([partition, { low }]) => [partition, low]));
   }
 
   async close(): Promise<void> {
@@ -250,7 +259,11 @@ export class TopicReader {
     if (!lanes) return;
     const before = lanes.next();
     const ranges = await this.#ranges.ask();
-    if (!ranges || lanes !== this.#lanes) return;
+    if (lanes !== this.#lanes) return;
+    if (!ranges) {
+      this.#soon = setTimeout(() => void this.#look(), LOOK_AGAIN_MS);
+      return;
+    }
     try {
       for (const [partition, next] of before) checkRange(this.#topic, partition, next, ranges);
     } catch (error) {
@@ -268,6 +281,7 @@ export class TopicReader {
 
   #drop(): void {
     clearInterval(this.#watch);
+    clearTimeout(this.#soon);
     this.#lanes = undefined;
     this.#sought.clear();
   }

@@ -5,6 +5,9 @@ import { UserError } from '../../errors.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
 import { isWorldly, kafkaError, rootCause } from './world-errors.js';
 
+const ATTEMPTS = 20;
+const RETRY_MS = 250;
+
 /** The offsets of a partition's first record and of the next one to be written (by committed transactions). */
 export interface PartitionRange {
   low: number;
@@ -45,12 +48,26 @@ export class TopicView {
    */
   async open(): Promise<{ ranges: Map<number, PartitionRange>; clusterId: string }> {
     try {
-      const ranges = await this.ranges();
+      const ranges = await this.#rangesSoon();
       const { clusterId } = await (await this.#connected()).describeCluster();
       return { ranges, clusterId };
     } catch (error) {
       if (error instanceof UnknownTopic) throw unknownTopic(this.#connection, this.#topic, error);
       throw kafkaError(error, this.#connection, this.#topic);
+    }
+  }
+
+  /** The ranges; a moment after a change (partitions added, a broker started) some leaders aren't known yet. */
+  async #rangesSoon(): Promise<Map<number, PartitionRange>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.ranges();
+      } catch (error) {
+        const { name, type = '' } = rootCause(error);
+        const passes = name === 'KafkaJSProtocolError' && /LEADER|COORDINATOR|NOT_AVAILABLE/.test(type);
+        if (!passes || attempt === ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
     }
   }
 

@@ -1,0 +1,51 @@
+// Clients, connections and topics of tests that speak to a real Kafka.
+import { randomUUID } from 'node:crypto';
+import kafkajs, { type Admin, type Kafka } from 'kafkajs';
+import { CONNECTION_DEFAULTS, type KafkaConnection } from '../../src/adapters/kafka/connection.js';
+
+/** A connection to this address with the defaults. */
+export function connectionTo(address: string, changes: Partial<KafkaConnection> = {}): KafkaConnection {
+  return { ...CONNECTION_DEFAULTS, brokers: [address], tls: undefined, sasl: undefined, ...changes };
+}
+
+/** A silent client. */
+export function clientOf(address: string): Kafka {
+  return new kafkajs.Kafka({
+    brokers: [address],
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1000 },
+  });
+}
+
+/** Uses a connected admin client. */
+export async function asAdmin<T>(address: string, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = clientOf(address).admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Makes a topic with a name of its own. */
+export async function newTopic(
+  address: string,
+  partitions: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const topic = `t-${randomUUID()}`;
+  await asAdmin(address, (admin) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic,
+          numPartitions: partitions,
+          configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    }),
+  );
+  return topic;
+}
