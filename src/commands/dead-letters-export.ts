@@ -6,14 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import { letterLine } from '../adapters/ndjson/letter-lines.js';
 import { writeLetterFile } from '../adapters/parquetjs/letter-file.js';
 import type { DeadLetter } from '../core/ports.js';
-import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
-import { dataDirOption } from '../options/shared.js';
-import { storeOption } from '../options/store.js';
-import { openReader } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { allLetters, letterFilterOptions, verdictFilter } from './dead-letters-options.js';
+import { letterPlaceOptions, openLetters } from './dead-letters-place.js';
 
 export const exportCommand = command({
   name: 'export',
@@ -24,7 +21,7 @@ export const exportCommand = command({
   arguments: [
     { name: 'file', about: 'FILE.ndjson, FILE.parquet, or - for NDJSON on standard output', required: true },
   ],
-  options: { ...dataDirOption, ...storeOption, ...letterFilterOptions },
+  options: { ...letterPlaceOptions, ...letterFilterOptions },
   examples: [
     ['click-agg dead-letters export bad.ndjson --verdict invalid', 'to mend them'],
     ['click-agg dead-letters export letters.parquet', 'all of them, for DuckDB or pandas'],
@@ -32,8 +29,7 @@ export const exportCommand = command({
   async run({ options, args, terminal }) {
     const [file] = args;
     const format = formatOf(file);
-    await checkedDataDir(options.dataDir);
-    const reader = await openReader(options);
+    const reader = await openLetters(options);
     try {
       const { verdict, reason } = options;
       const letters = allLetters(reader, { verdict: verdictFilter(verdict), reason });

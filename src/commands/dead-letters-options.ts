@@ -38,7 +38,7 @@ const PAGE_LETTERS_MAX = 10_000;
 
 /** All letters that a filter lets through, in the order of (partition, offset), a bounded number in memory. */
 export async function* allLetters(
-  reader: StoreReader,
+  reader: Pick<StoreReader, 'deadLetters'>,
   filter: Pick<DeadLetterFilter, 'verdict' | 'reason'>,
 ): AsyncGenerator<DeadLetter> {
   let after = { partition: -1, offset: -1 };

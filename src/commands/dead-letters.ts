@@ -17,6 +17,7 @@ import { cut, visible } from '../ui/escape.js';
 import { jsonLine } from '../ui/json-line.js';
 import { exportCommand } from './dead-letters-export.js';
 import { letterFilterOptions, placeOf, verdictFilter } from './dead-letters-options.js';
+import { letterPlaceOptions, openLetters } from './dead-letters-place.js';
 import { redriveCommand } from './dead-letters-redrive.js';
 
 /** A value is cut to this in a list. */
@@ -27,19 +28,18 @@ const listCommand = command({
   name: 'list',
   summary: 'list dead letters, newest first',
   options: {
-    ...dataDirOption,
-    ...storeOption,
+    ...letterPlaceOptions,
     ...letterFilterOptions,
     limit: integer({ flag: 'limit', default: '50', min: 1, max: LIST_MAX, about: 'how many at most' }),
   },
   examples: [
     ['click-agg dead-letters list', 'the last fifty'],
     ['click-agg dead-letters list --verdict invalid --reason country', 'those with a country that is none'],
+    ['click-agg dead-letters list --brokers k1:9092', 'those in the topic clicks.dead-letters'],
     ["click-agg dead-letters list --json --limit 1000 | jq -r '.[].text'", 'the records themselves'],
   ],
   async run({ options, terminal }) {
-    await checkedDataDir(options.dataDir);
-    const reader = await openReader(options);
+    const reader = await openLetters(options);
     try {
       const { reason, limit } = options;
       const verdict = verdictFilter(options.verdict);
@@ -78,11 +78,13 @@ function shownValue(value: Uint8Array): string {
 const countCommand = command({
   name: 'count',
   summary: 'count dead letters by verdict and reason',
-  options: { ...dataDirOption, ...storeOption },
-  examples: [['click-agg dead-letters count', 'how many of each']],
+  options: letterPlaceOptions,
+  examples: [
+    ['click-agg dead-letters count', 'how many of each'],
+    ['click-agg dead-letters count --brokers k1:9092', 'of those in the topic clicks.dead-letters'],
+  ],
   async run({ options, terminal }) {
-    await checkedDataDir(options.dataDir);
-    const reader = await openReader(options);
+    const reader = await openLetters(options);
     try {
       const counts = await reader.deadLetterCounts();
       if (terminal.wantsJson) await terminal.json(counts);
@@ -171,6 +173,7 @@ export const deadLettersCommand = command({
   summary: 'look at, count and send again what was not billed',
   description:
     'Records that are invalid, too late or a bot’s are kept with the reason, and the first two with their bytes. ' +
+    'With --brokers, list, count, export and redrive look at the topic of dead letters instead of the store. ' +
     'Too late clicks are billed by backfill; invalid ones can be exported, mended and sent again.',
   options: {},
   examples: [

@@ -49,8 +49,10 @@ export async function publishLetters(
   return {
     failed: publisher.failed,
     async finish(stopped) {
-      const waiting = await publisher.finish(stopped ? STOP_WAIT_MS : END_WAIT_MS);
-      if (waiting > 0) warn(`${waiting} dead letters wait in the store: the next run publishes them`);
+      const { waiting, trouble } = await publisher.finish(stopped ? STOP_WAIT_MS : END_WAIT_MS);
+      if (waiting === 0) return;
+      const why = trouble === undefined ? '' : ` (topic ${letterTopic}: ${trouble})`;
+      warn(`${waiting} dead letters wait in the store${why}: the next run publishes them`);
     },
     stop: () => publisher.stop(),
   };

@@ -22,8 +22,9 @@ export interface OriginalRecord {
   state: OriginalState;
 }
 
-/** The verdict of a record that takes a letter back. */
-export const WITHDRAWN = 'withdrawn';
+/** The verdicts of a record that takes a letter back, and of one that tells that it was sent again. */
+const WITHDRAWN = 'withdrawn';
+const REDRIVEN = 'redriven';
 
 /** A letter as it stands in the topic. */
 export interface TopicLetter extends DeadLetter {
@@ -35,8 +36,11 @@ export interface TopicLetter extends DeadLetter {
   original: OriginalState;
 }
 
-/** What a record of the topic says: a letter, or that one is taken back. */
-export type TopicRecord = { letter: TopicLetter } | { withdrawn: Identity; sequence: number; store: string };
+/** What a record of the topic says: a letter, that one is taken back, or that its record was sent again. */
+export type TopicRecord =
+  | { letter: TopicLetter; sequence: number; store: string }
+  | { withdrawn: Identity; sequence: number; store: string }
+  | { redriven: Identity; atMs: number };
 
 export interface Identity {
   topic: string;
@@ -77,6 +81,20 @@ export function letterMessage(
   };
 }
 
+/** The record that tells that a letter's record was sent again: no store numbers it. */
+export function redrivenMessage(
+  { topic, partition, offset }: Identity,
+  key: Uint8Array | undefined,
+  atMs: number,
+): { key: Buffer | null; value: null; headers: IHeaders } {
+  const identity = { topic, partition: String(partition), offset: String(offset) };
+  return {
+    key: bufferOf(key),
+    value: null,
+    headers: { verdict: REDRIVEN, ...identity, 'redriven-at': new Date(atMs).toISOString() },
+  };
+}
+
 /** What a record says; undefined if it is none of ours. */
 export function readLetter({ key, value, headers = {} }: KafkaMessage): TopicRecord | undefined {
   const header = (name: string): string | undefined => headers[name]?.toString();
@@ -84,10 +102,16 @@ export function readLetter({ key, value, headers = {} }: KafkaMessage): TopicRec
   const [partition, offset, sequence] = ['partition', 'offset', 'sequence'].map((name) =>
     wholeOf(header(name)),
   );
-  if (verdict === undefined || topic === undefined || store === undefined) return undefined;
-  if (partition === undefined || offset === undefined || sequence === undefined) return undefined;
+  if (verdict === undefined || topic === undefined) return undefined;
+  if (partition === undefined || offset === undefined) return undefined;
+  if (verdict === REDRIVEN) {
+    return { redriven: { topic, partition, offset }, atMs: timeOf(header('redriven-at')) ?? 0 };
+  }
+  if (store === undefined || sequence === undefined) return undefined;
   if (verdict === WITHDRAWN) return { withdrawn: { topic, partition, offset }, sequence, store };
   return {
+    sequence,
+    store,
     letter: {
       ...{ topic, partition, offset, sequence, store },
       verdict: verdict as DeadLetter['verdict'],

@@ -34,8 +34,8 @@ export interface LetterPublisherOptions {
 }
 
 export interface LetterPublisher {
-  /** Publishes what there is, for so long at most, and ends. Gives how many events still wait, about. */
-  finish(waitMs: number): Promise<number>;
+  /** Publishes what there is, for so long at most, and ends. Gives how many events still wait, about, and why. */
+  finish(waitMs: number): Promise<{ waiting: number; trouble: string | undefined }>;
   /** Ends at once; what waits stays in the store. */
   stop(): Promise<void>;
   /** Rejects when the publisher fails for a reason that is not the world's; never resolves. */
@@ -58,7 +58,7 @@ export function startLetterPublisher(options: LetterPublisherOptions): LetterPub
       } finally {
         clearTimeout(timer);
       }
-      return publisher.waiting;
+      return { waiting: publisher.waiting, trouble: publisher.trouble };
     },
     async stop() {
       publisher.stopping.abort();
@@ -78,6 +78,8 @@ class Publisher {
   #markedAtMs = performance.now();
   #pageEvents = PAGE_EVENTS_FIRST;
   readonly #trouble: RepeatedWarning;
+  /** What keeps it from publishing now. */
+  trouble: string | undefined;
 
   constructor(private readonly options: LetterPublisherOptions) {
     this.#trouble = new RepeatedWarning(options.warn);
@@ -94,7 +96,7 @@ class Publisher {
       let session: PublishSession | undefined;
       try {
         session = await openSession({ ...this.options, cutValues, signal: this.stopping.signal });
-        if (this.#trouble.over()) this.options.warn(`dead letters go to topic ${this.options.topic} again`);
+        this.#wellAgain();
         if (await this.#publishAll(session)) return;
       } catch (error) {
         // Another process has the store: it publishes, too.
@@ -158,9 +160,15 @@ class Publisher {
     const lasting = lastingError(error, connection, topic);
     if (!lasting && !(error instanceof UnknownTopic) && !isWorldly(error)) throw error;
     const reason = lasting?.message ?? (error instanceof UnknownTopic ? 'it is not there' : troubleOf(error));
+    this.trouble = reason;
     this.#trouble.say(
       `dead letters wait in the store, not in topic ${topic} on Kafka at ${nameOf(connection)}: ${reason}`,
     );
+  }
+
+  #wellAgain(): void {
+    this.trouble = undefined;
+    if (this.#trouble.over()) this.options.warn(`dead letters go to topic ${this.options.topic} again`);
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
