@@ -115,11 +115,11 @@ export class Aggregator {
   }
 
   /**
-   * The log got one more partition. Its first record may be of any event time: memory forgets nothing until then, or
-   * until the partition counts as quiet. (If nobody tells, an older click is a MemoryFloorError: as exact, but dear.)
+   * The log has this partition, which is counted from `start` on. Its first record may be of any event time: memory
+   * waits for it, or for the partition to count as quiet. (Not told, it would have to be rebuilt for an old click.)
    */
-  addPartition(partition: number): void {
-    this.bookOf(partition);
+  addPartition(partition: number, start = 0): void {
+    if (this.bookOf(partition).position === 0) this.bookOf(partition).position = start;
   }
 
   // -------------------------------------------------------------------------------------------- restoring

@@ -42,8 +42,10 @@ export interface Source {
   readonly membership?: Membership;
   /** A batch is the consumer's until the next one is asked for; then its arrays may be used again. */
   read(options: SourceOptions): AsyncIterable<RawBatch>;
-  /** Next offset to be written by partition, as far as it is known now: for lag. */
+  /** Next offset to be written by partition, as far as it is known now: for lag. Partitions that were added are among them. */
   ends(): Promise<Positions>;
+  /** Offset of each partition's first record that is still there, where it may be another than 0. */
+  starts?(): Promise<Positions>;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
 // when QUEUE_MAX batches are under way, so that a slow store slows the reader down, not memory.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createDecoder } from '../core/decoder.js';
+import type { Positions } from '../core/ports.js';
 import { OwnershipLostError } from '../errors.js';
 import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
 import { openSource } from './open-source.js';
@@ -56,6 +57,8 @@ try {
     send({ kind: 'active', yes });
   };
 
+  const starts = async (): Promise<Positions> => (await source.starts?.()) ?? new Map();
+
   port.on('message', (message: ToDecoder) => {
     if (message.kind === 'matches') {
       Promise.all(message.identities.map(opened.matches)).then(
@@ -74,6 +77,8 @@ try {
     if (message.kind === 'report') source.membership?.report(message.positions).catch(sendFailure);
     if (message.kind === 'ends')
       source.ends().then((ends) => send({ kind: 'ends', positions: ends }), sendFailure);
+    if (message.kind === 'starts')
+      starts().then((positions) => send({ kind: 'starts', positions }), sendFailure);
     if (message.kind === 'close') source.close().then(() => port.close(), sendFailure);
     if (message.kind === 'stop') stopping.abort();
     if (message.kind === 'recycle') {

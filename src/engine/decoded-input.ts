@@ -18,6 +18,7 @@ export type ToDecoder =
   | { kind: 'recycle'; buffer: ArrayBuffer }
   | { kind: 'report'; positions: Positions }
   | { kind: 'ends' }
+  | { kind: 'starts' }
   | { kind: 'stop' }
   | { kind: 'close' };
 
@@ -40,6 +41,7 @@ export type FromDecoder =
   /** `lost`: another process of the group reads now. */
   | { kind: 'done'; lost: boolean }
   | { kind: 'ends'; positions: Positions }
+  | { kind: 'starts'; positions: Positions }
   | ({ kind: 'failed' } & ThreadFailure);
 
 export interface DecoderSetup {
@@ -79,6 +81,8 @@ export interface DecodedInput {
    */
   read(options: ReadOptions): AsyncIterable<DecodedBatch>;
   ends(): Promise<Positions>;
+  /** Offset of each partition's first record; missing: 0. */
+  starts(): Promise<Positions>;
   close(): Promise<void>;
 }
 
@@ -123,6 +127,10 @@ export async function openDecodedInput(
     async ends() {
       send({ kind: 'ends' });
       return (await mail.next('ends')).positions;
+    },
+    async starts() {
+      send({ kind: 'starts' });
+      return (await mail.next('starts')).positions;
     },
     async close() {
       send({ kind: 'close' });

@@ -74,6 +74,9 @@ class Loop implements RunLoop {
     this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
     const state = await store.state();
     this.from = this.aggregator.restore(state, holdFor ? { holdFor } : {});
+    const counted = new Set(state.positions.map(({ partition }) => partition));
+    for (const [partition, start] of await input.starts())
+      if (!counted.has(partition)) this.aggregator.addPartition(partition, start);
     if (input.file?.lineNumbered && !holdFor)
       this.from = fromLine(firstNeededLine(state), input.partitionCount);
   }

@@ -1,4 +1,4 @@
-// Where the log's partitions end at the moment, for lag: walks the headers that are new since the last call.
+// Where the log's partitions begin and end at the moment. Ends, for lag: walks the headers that are new since the last call.
 import { open } from 'node:fs/promises';
 import { codeOf, ioError, listSegments, segmentPath } from './layout.js';
 import { framePlaces } from './segment.js';
@@ -20,6 +20,14 @@ export function logEnds(logDir: string, partitions: number): () => Promise<Map<n
     }
     return ends;
   };
+}
+
+/** The offset of each partition's first record that retention has left. */
+export async function logStarts(logDir: string, partitions: number): Promise<Map<number, number>> {
+  const starts = new Map<number, number>();
+  for (let partition = 0; partition < partitions; partition++)
+    starts.set(partition, (await listSegments(logDir, partition))[0] ?? 0);
+  return starts;
 }
 
 async function partitionEnd(

@@ -5,7 +5,7 @@ import type { Source, SourceOptions } from '../../core/ports.js';
 import { UserError } from '../../errors.js';
 import { FrameRecords } from './frame-records.js';
 import { readMeta } from './layout.js';
-import { logEnds } from './log-ends.js';
+import { logEnds, logStarts } from './log-ends.js';
 import { PartitionReader, ReadBuffer } from './partition-reader.js';
 
 /** How long a follower sleeps when nothing is there: the shortest at first, then twice as long each time. */
@@ -39,6 +39,7 @@ export async function logSource(logDir: string): Promise<LogSource> {
     identity: `log ${meta.id}`,
     read: (options) => readLog(logDir, meta.partitions, options),
     ends,
+    starts: () => logStarts(logDir, meta.partitions),
     async close() {},
   };
 }
