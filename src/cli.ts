@@ -1,9 +1,10 @@
 // From argv to an exit code: parses the line, resolves the options, runs the command, and says what went
 // wrong. The only place that sets exit codes, listens to signals and prints errors.
-import { commands as allCommands } from './commands/index.js';
+import { commandEntries } from './commands/index.js';
 import { EXIT, UserError } from './errors.js';
-import type { Command, CommandContext } from './options/command.js';
+import type { Command, CommandContext, CommandEntry } from './options/command.js';
 import { checkConfigKeys, readConfigFile } from './options/config-file.js';
+import { programHelp } from './options/help.js';
 import type { OptionTable } from './options/option.js';
 import { type ParsedLine, parseLine } from './options/program.js';
 import { resolveOptions } from './options/resolve.js';
@@ -27,16 +28,19 @@ type RunLine = Extract<ParsedLine, { kind: 'run' }>;
 /** Runs what was typed (`argv` without node and script) and gives the exit code. Never throws. */
 export async function main(
   argv: readonly string[],
-  commands: readonly Command[] = allCommands,
+  entries: readonly CommandEntry[] = commandEntries,
 ): Promise<number> {
   const stopping = new AbortController();
   const log: Log = { structured: undefined };
   const release = listen(stopping, log);
   try {
     const columns = Math.min(process.stdout.columns ?? 100, HELP_COLUMNS_MAX);
-    const line = parseLine({ version: VERSION, commands, globals: globalOptions, columns }, argv);
-    if (line.kind === 'run') return await runCommand(line, commands, stopping.signal, log);
-    (line.misuse ? process.stderr : process.stdout).write(line.text);
+    const names = entries.map(({ name }) => name);
+    const commands = await load(entries.filter(({ name }) => argv.includes(name)));
+    const line = parseLine({ version: VERSION, commands, names, globals: globalOptions, columns }, argv);
+    if (line.kind === 'run') return await runCommand(line, entries, stopping.signal, log);
+    const text = line.kind === 'help' ? programHelp(await load(entries), globalOptions, columns) : line.text;
+    (line.misuse ? process.stderr : process.stdout).write(text);
     return line.misuse ? EXIT.usage : EXIT.ok;
   } catch (error) {
     return report(error, stopping.signal, log);
@@ -45,9 +49,13 @@ export async function main(
   }
 }
 
+function load(entries: readonly CommandEntry[]): Promise<Command[]> {
+  return Promise.all(entries.map((entry) => entry.load()));
+}
+
 async function runCommand(
   line: RunLine,
-  commands: readonly Command[],
+  entries: readonly CommandEntry[],
   signal: AbortSignal,
   log: Log,
 ): Promise<number> {
@@ -55,7 +63,7 @@ async function runCommand(
   const sources = { flags, environment: process.env, path, config: undefined };
   const { config: asked } = resolveOptions({ config: globalOptions.config }, sources);
   const config = readConfigFile(asked as string | undefined, process.cwd());
-  if (config) checkConfigKeys(config, commands, globalOptions);
+  if (config) checkConfigKeys(config, await load(entries), globalOptions);
   const table: OptionTable = { ...command.options, ...globalOptions };
   const options = resolveOptions(table, { ...sources, config }) as CommandContext<OptionTable>['options'];
   if (options.logFormat === 'json') {

@@ -3,8 +3,8 @@ import { type Command, command } from '../options/command.js';
 import { completionScript, SHELLS, type Shell } from '../options/completion.js';
 import { globalOptions } from '../options/shared.js';
 
-/** `click-agg completion`, completing the commands that `commands` gives when it runs. */
-export function completionOf(commands: () => readonly Command[]): Command {
+/** `click-agg completion`, completing the commands that `load` gives when it runs. */
+export function completionOf(load: () => Promise<readonly Command[]>): Command {
   return command({
     name: 'completion',
     summary: 'print a completion script for bash, zsh or fish',
@@ -16,7 +16,7 @@ export function completionOf(commands: () => readonly Command[]): Command {
       ['click-agg completion fish > ~/.config/fish/completions/click-agg.fish', 'for fish'],
     ],
     async run({ args, terminal }) {
-      await terminal.print(completionScript(args[0] as Shell, commands(), globalOptions));
+      await terminal.print(completionScript(args[0] as Shell, await load(), globalOptions));
       return undefined;
     },
   });

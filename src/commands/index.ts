@@ -1,32 +1,25 @@
-// Every command, in the order in which help shows them: from clicks to totals to proof.
-import type { Command } from '../options/command.js';
-import { backfillCommand } from './backfill.js';
-import { completionOf } from './completion.js';
-import { deadLettersCommand } from './dead-letters.js';
-import { demoCommand } from './demo.js';
-import { explainCommand } from './explain.js';
-import { lakeCommand } from './lake.js';
-import { loadgenCommand } from './loadgen.js';
-import { methodCommand } from './method.js';
-import { queryCommand } from './query.js';
-import { reconcileCommand } from './reconcile.js';
-import { runCommand } from './run.js';
-import { topCommand } from './top.js';
-import { topicsCommand } from './topics.js';
+// Every command, in the order in which help shows them: from clicks to totals to proof. Each is loaded when it is
+// typed, since the packages that some of them need take longer to load than others take to run.
+import type { Command, CommandEntry } from '../options/command.js';
 
 /** All commands of the program. */
-export const commands: readonly Command[] = [
-  demoCommand,
-  loadgenCommand,
-  runCommand,
-  lakeCommand,
-  topCommand,
-  queryCommand,
-  reconcileCommand,
-  backfillCommand,
-  explainCommand,
-  deadLettersCommand,
-  topicsCommand,
-  methodCommand,
-  completionOf(() => commands),
+export const commandEntries: readonly CommandEntry[] = [
+  { name: 'demo', load: async () => (await import('./demo.js')).demoCommand },
+  { name: 'loadgen', load: async () => (await import('./loadgen.js')).loadgenCommand },
+  { name: 'run', load: async () => (await import('./run.js')).runCommand },
+  { name: 'lake', load: async () => (await import('./lake.js')).lakeCommand },
+  { name: 'top', load: async () => (await import('./top.js')).topCommand },
+  { name: 'query', load: async () => (await import('./query.js')).queryCommand },
+  { name: 'reconcile', load: async () => (await import('./reconcile.js')).reconcileCommand },
+  { name: 'backfill', load: async () => (await import('./backfill.js')).backfillCommand },
+  { name: 'explain', load: async () => (await import('./explain.js')).explainCommand },
+  { name: 'dead-letters', load: async () => (await import('./dead-letters.js')).deadLettersCommand },
+  { name: 'topics', load: async () => (await import('./topics.js')).topicsCommand },
+  { name: 'method', load: async () => (await import('./method.js')).methodCommand },
+  { name: 'completion', load: async () => (await import('./completion.js')).completionOf(loadCommands) },
 ];
+
+/** All commands with their options, for what shows or checks them all: help, completion, a config file's keys. */
+export async function loadCommands(): Promise<readonly Command[]> {
+  return await Promise.all(commandEntries.map(({ load }) => load()));
+}

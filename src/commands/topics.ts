@@ -114,7 +114,10 @@ export const topicsCommand = command({
   name: 'topics',
   summary: 'make and check the topics of a Kafka cluster',
   options: {},
-  examples: [],
+  examples: [
+    ['click-agg topics create --brokers localhost:9092', 'make the topics that are missing'],
+    ['click-agg topics check --brokers localhost:9092', 'tell what would lose or bill twice'],
+  ],
   commands: [createCommand, checkCommand],
 });
 

@@ -35,6 +35,12 @@ export interface Command {
   readonly run?: (context: CommandContext<OptionTable>) => Promise<number | undefined>;
 }
 
+/** A command by its name alone. Its file, and what that imports, costs time: it is loaded when the command is typed. */
+export interface CommandEntry {
+  readonly name: string;
+  load(): Promise<Command>;
+}
+
 export interface CommandDefinition<O extends OptionTable> {
   name: string;
   summary: string;

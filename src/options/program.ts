@@ -3,12 +3,14 @@
 import { Argument, CommanderError, Option, Command as Parser } from 'commander';
 import { UsageError } from '../errors.js';
 import type { Command } from './command.js';
-import { commandHelp, programHelp } from './help.js';
+import { commandHelp } from './help.js';
 import { isSwitch, nearest } from './names.js';
 import type { OptionSpec, OptionTable } from './option.js';
 import type { GivenFlags } from './resolve.js';
 
 export type ParsedLine =
+  /** Help of the program, which the parser can't give: it need not know all commands. */
+  | { readonly kind: 'help'; readonly misuse: boolean }
   | { readonly kind: 'print'; readonly text: string; readonly misuse: boolean }
   | {
       readonly kind: 'run';
@@ -21,7 +23,10 @@ export type ParsedLine =
 
 export interface ProgramDefinition {
   readonly version: string;
+  /** The commands that the line may be of: all whose name is a word of it. */
   readonly commands: readonly Command[];
+  /** Names of all commands, for suggestions. */
+  readonly names: readonly string[];
   /** Options that may stand before the command as well as behind it. */
   readonly globals: OptionTable;
   /** Width of help, in columns. */
@@ -33,26 +38,32 @@ export function parseLine(program: ProgramDefinition, argv: readonly string[]): 
   const run: { line: ParsedLine | undefined } = { line: undefined };
   const printed: string[] = [];
   const root = new Parser('click-agg');
-  const help = programHelp(program.commands, program.globals, program.columns);
-  setUp(root, help, printed);
+  let helpAsked = false;
+  setUp(root, printed, () => {
+    helpAsked = true;
+    return '';
+  });
   root.version(program.version, '-V, --version').helpCommand(false);
   addOptions(root, program.globals);
   for (const command of program.commands) addCommand(root, command, [], program, printed, run);
+  const known = new Set(program.commands.map(({ name }) => name));
+  for (const name of program.names.filter((one) => !known.has(one))) root.command(name);
   try {
     root.parse(withoutHelpCommand(argv, program), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return outcomeOf(error, { printed, program, argv });
+    const outcome = outcomeOf(error, { printed, program, argv });
+    return helpAsked ? { kind: 'help', misuse: outcome.misuse } : outcome;
   }
-  return run.line ?? { kind: 'print', text: help, misuse: true };
+  return run.line ?? { kind: 'help', misuse: true };
 }
 
-function setUp(parser: Parser, help: string, printed: string[]): void {
+function setUp(parser: Parser, printed: string[], help: () => string): void {
   parser
     .exitOverride()
     .allowExcessArguments(false)
     .helpOption('-h, --help')
-    .configureHelp({ formatHelp: () => help })
+    .configureHelp({ formatHelp: help })
     .configureOutput({
       writeOut: (text) => printed.push(text),
       writeErr: (text) => printed.push(text),
@@ -70,7 +81,7 @@ function addCommand(
 ): void {
   const path = [...groups, command.name];
   const parser = parent.command(command.name, { hidden: command.hidden });
-  setUp(parser, commandHelp(command, path, program.globals, program.columns), printed);
+  setUp(parser, printed, () => commandHelp(command, path, program.globals, program.columns));
   addOptions(parser, command.options);
   for (const { name, about, required, choices } of command.arguments) {
     const argument = new Argument(required ? `<${name}>` : `[${name}]`, about);
@@ -131,7 +142,10 @@ interface Attempt {
   argv: readonly string[];
 }
 
-function outcomeOf(error: CommanderError, { printed, program, argv }: Attempt): ParsedLine {
+function outcomeOf(
+  error: CommanderError,
+  { printed, program, argv }: Attempt,
+): Extract<ParsedLine, { kind: 'print' }> {
   if (error.exitCode === 0) return { kind: 'print', text: printed.join(''), misuse: false };
   if (error.code === 'commander.help') return { kind: 'print', text: printed.join(''), misuse: true };
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
@@ -143,7 +157,7 @@ function outcomeOf(error: CommanderError, { printed, program, argv }: Attempt): 
 function withoutHelpCommand(argv: readonly string[], program: ProgramDefinition): string[] {
   const [first, name] = argv;
   if (first !== 'help') return [...argv];
-  if (name !== undefined && !program.commands.some((command) => command.name === name)) {
+  if (name !== undefined && !program.names.includes(name)) {
     const message = `unknown command '${name}'`;
     throw new UsageError(message, { hint: hintFor(message, program, argv) });
   }
@@ -152,7 +166,7 @@ function withoutHelpCommand(argv: readonly string[], program: ProgramDefinition)
 
 function hintFor(message: string, program: ProgramDefinition, argv: readonly string[]): string {
   const unknown = /^unknown command '(.*)'$/.exec(message)?.[1];
-  const names = program.commands.filter((command) => !command.hidden).map((command) => command.name);
+  const { names } = program;
   const near = unknown && nearest(unknown, names);
   if (near) return `did you mean ${near}?`;
   const typed = argv.find((word) => names.includes(word));

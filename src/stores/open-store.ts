@@ -1,10 +1,8 @@
 // The one place that names stores. A store in a file belongs to one process: while a `run` lives, the others ask
-// that run. A store on a server is opened by everyone.
+// that run. A store on a server is opened by everyone. Each kind is loaded when it is named: their packages are big.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as duckdb from '../adapters/duckdb/store.js';
-import * as postgres from '../adapters/postgres/store.js';
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
@@ -29,14 +27,15 @@ export async function openStore(
   { dataDir, store }: StorePlace,
   options: { onWait?: (line: string) => void } = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
-  if (isFile(store)) return await duckdb.openStore(fileOf(dataDir));
-  return await postgres.openStore(store, options);
+  if (isFile(store)) return await (await duckdb()).openStore(fileOf(dataDir));
+  return await (await postgres()).openStore(store, options);
 }
 
 /** Totals to read: from the living run or its file, or from the server. UserError: nothing was counted yet. */
 export async function openReader(place: StorePlace): Promise<Reader> {
-  if (isFile(place.store)) return await liveOrFile(place.dataDir, duckdb.openStoreReader);
-  return snapshotWhole(place, await onServer(place, postgres.openStoreReader));
+  if (isFile(place.store))
+    return await liveOrFile(place.dataDir, async (path) => await (await duckdb()).openStoreReader(path));
+  return snapshotWhole(place, await onServer(place, (await postgres()).openStoreReader));
 }
 
 /** As `openReader`; undefined where nothing was counted yet. */
@@ -51,9 +50,13 @@ export async function openReaderIfAny(place: StorePlace): Promise<Reader | undef
 
 /** Totals and books to read and write: through the living run or in its file, or on the server. UserError as for `openReader`. */
 export async function openBooks(place: StorePlace): Promise<StoreReader & StoreBooks> {
-  if (isFile(place.store)) return await liveOrFile(place.dataDir, duckdb.openStore);
-  return snapshotWhole(place, await onServer(place, postgres.openStoreBooks));
+  if (isFile(place.store))
+    return await liveOrFile(place.dataDir, async (path) => await (await duckdb()).openStore(path));
+  return snapshotWhole(place, await onServer(place, (await postgres()).openStoreBooks));
 }
+
+const duckdb = () => import('../adapters/duckdb/store.js');
+const postgres = () => import('../adapters/postgres/store.js');
 
 function isFile(store: string): boolean {
   return store === 'duckdb';
@@ -72,7 +75,7 @@ function fileOf(dataDir: string): string {
 
 async function onServer<T>({ store }: StorePlace, open: (url: string) => Promise<T | undefined>): Promise<T> {
   const opened = await open(store);
-  if (opened === undefined) throw new NothingCounted(postgres.storeName(store), '--store');
+  if (opened === undefined) throw new NothingCounted((await postgres()).storeName(store), '--store');
   return opened;
 }
 

@@ -2,11 +2,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { commands } from '../../src/commands/index.js';
+import { loadCommands } from '../../src/commands/index.js';
 import type { Command } from '../../src/options/command.js';
+import { environmentName } from '../../src/options/names.js';
 import { parseLine } from '../../src/options/program.js';
 import { globalOptions } from '../../src/options/shared.js';
 import { CLI, clickAgg, node } from './click-agg.js';
+
+const commands = await loadCommands();
 
 /** Runs a command line against commands of the test's own: `body` is JavaScript that makes `commands`. */
 function ownProgram(body: string, args: readonly string[]): string[] {
@@ -14,7 +17,8 @@ function ownProgram(body: string, args: readonly string[]): string[] {
     const { main } = await import(${JSON.stringify(CLI)});
     const base = { arguments: [], options: {}, examples: [], commands: [], hidden: false, summary: 'test' };
     ${body}
-    process.exitCode = await main(${JSON.stringify(args)}, commands);`;
+    const entries = commands.map((command) => ({ name: command.name, load: async () => command }));
+    process.exitCode = await main(${JSON.stringify(args)}, entries);`;
   return ['--input-type=module', '-e', script];
 }
 
@@ -53,14 +57,15 @@ describe('help', () => {
   test.each(everyCommand(commands).map(([path, command]) => [path.join(' '), command] as const))(
     'of `%s` has a summary, every option and examples',
     (path, command) => {
-      const line = parseLine({ version: '1', commands, globals: globalOptions, columns: 80 }, [
+      const names = commands.map(({ name }) => name);
+      const line = parseLine({ version: '1', commands, names, globals: globalOptions, columns: 80 }, [
         ...path.split(' '),
         '--help',
       ]);
       const text = line.kind === 'print' && !line.misuse ? line.text : '';
       expect(text).toContain(`click-agg ${path}: ${command.summary}`);
       for (const spec of Object.values({ ...command.options, ...globalOptions }))
-        expect(text).toContain(`--${spec.flag}`);
+        expect(text).toContain(spec.neverTyped ? environmentName(spec) : `--${spec.flag}`);
       expect(command.examples.length, 'examples').toBeGreaterThan(0);
     },
   );
