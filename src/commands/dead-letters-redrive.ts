@@ -1,25 +1,24 @@
 // Sends mended records again: checks each as the engine would, refuses what could not be billed, and only then
 // appends all of them to the log and remembers which dead letters they were.
 import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { readMeta } from '../adapters/embedded/layout.js';
-import { openLogWriter } from '../adapters/embedded/log-writer.js';
-import { type MendedRecord, mendedRecord, onOneLine } from '../adapters/ndjson/letter-lines.js';
+import { type MendedRecord, mendedRecord } from '../adapters/ndjson/letter-lines.js';
 import type { RawBatch } from '../core/batches.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import { createDecoder } from '../core/decoder.js';
 import { BUCKET_MS, DEFAULT_METHOD, INVALID_REASONS, type Method } from '../core/method.js';
 import type { DeadLetter, StoredState, StoreReader } from '../core/ports.js';
-import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
+import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
+import { clusterOptions, topicOption } from '../options/kafka.js';
 import { onOff, optionalText, texts } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
 import { openBooks } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { placeOf } from './dead-letters-options.js';
+import { destinationOf } from './redrive-destination.js';
 
 /** All records are checked before the first is sent, so they are in memory. */
 const RECORDS_MAX = 200_000;
@@ -36,10 +35,10 @@ export const redriveCommand = command({
   name: 'redrive',
   summary: 'send mended dead letters again',
   description:
-    'Reads the lines that export wrote, mended, or bare clicks, and appends them to the embedded log, or to a ' +
-    'file for those who keep their clicks elsewhere. --at sends letters again as they are: for those that came ' +
-    'from the future and whose time has come. All are checked first; if one would still be invalid, nothing is ' +
-    'sent. Letters are marked, and not sent twice unless --again says so.',
+    'Reads the lines that export wrote, mended, or bare clicks, and appends them to the embedded log, with ' +
+    '--brokers to the Kafka topic, or to a file for those who keep their clicks elsewhere. --at sends letters ' +
+    'again as they are: for those that came from the future and whose time has come. All are checked first; if ' +
+    'one would still be invalid, nothing is sent. Letters are marked, and not sent twice unless --again says so.',
   options: {
     ...dataDirOption,
     ...storeOption,
@@ -60,14 +59,16 @@ export const redriveCommand = command({
       flag: 'output',
       value: 'FILE|-',
       flagOnly: true,
-      about: 'write them as NDJSON into a new file or standard output instead of the embedded log',
+      about: 'write them as NDJSON into a new file or standard output instead of the log',
     }),
+    ...clusterOptions,
+    ...topicOption,
     again: onOff({ flag: 'again', flagOnly: true, about: 'send letters that were sent before' }),
   },
   examples: [
     ['click-agg dead-letters redrive --input bad.ndjson', 'send what was exported and mended'],
     ['click-agg dead-letters redrive --at 0:17 --at 2:5', 'send two letters again as they are'],
-    ['click-agg dead-letters redrive -i bad.ndjson --output - | kcat -P -t clicks', 'into Kafka'],
+    ['click-agg dead-letters redrive -i bad.ndjson --brokers localhost:9092', 'into the Kafka topic clicks'],
   ],
   async run({ options, terminal }) {
     const { input, at, output, again } = options;
@@ -79,18 +80,22 @@ export const redriveCommand = command({
         input === undefined ? await originals(books, at) : await mendedOf(readLines(input), input);
       await checkLetters(books, records, again);
       const state = await books.state();
-      const partitions = await partitionsOf(dataDir, output);
-      const decoded = checkRecords(records, state.method ?? DEFAULT_METHOD, partitions);
-      if (output === undefined) {
-        refuseAhead(records, decoded, state);
-        warnOfLate(decoded, state, terminal);
-        await appendToLog(dataDir, records, decoded, partitions);
-      } else await writeOut(output, records, terminal);
+      const destination = await destinationOf(options, dataDir, terminal);
+      try {
+        const decoded = checkRecords(records, state.method ?? DEFAULT_METHOD, destination.partitions);
+        if (destination.isLog) {
+          refuseAhead(records, decoded, state);
+          warnOfLate(decoded, state, terminal);
+        }
+        if (records.length > 0) await destination.send(records, decoded);
+      } finally {
+        await destination.close();
+      }
       await books.markRedriven(
         records.flatMap(({ letter }) => letter ?? []),
         Date.now(),
       );
-      const sent = { sent: records.length, to: output ?? dataDir.logDir };
+      const sent = { sent: records.length, to: destination.name };
       if (output === '-') terminal.info(`${sent.sent} records sent`);
       else if (terminal.wantsJson) await terminal.json(sent);
       else await terminal.print(`${sent.sent} records sent to ${sent.to}\n`);
@@ -190,16 +195,6 @@ async function checkLetters(reader: StoreReader, records: readonly Sent[], again
   }
 }
 
-async function partitionsOf(dataDir: DataDir, output: string | undefined): Promise<number> {
-  const meta = await readMeta(dataDir.logDir);
-  if (!meta && output === undefined) {
-    throw new UserError(`there is no embedded log in ${dataDir.path}: these clicks come from elsewhere`, {
-      hint: 'Write them into a file (--output FILE) and put them where the others come from.',
-    });
-  }
-  return meta?.partitions ?? 1;
-}
-
 /** Decodes the records as the engine will; a UserError names the first that is still invalid. */
 function checkRecords(records: readonly Sent[], method: Method, partitions: number): DecodedBatch {
   const count = records.length;
@@ -265,48 +260,4 @@ function warnOfLate(
   }
   if (late === 0) return;
   terminal.warn(`${late} of ${decoded.count} will be too late by now: click-agg backfill is what bills them`);
-}
-
-async function appendToLog(
-  { logDir }: DataDir,
-  records: readonly Sent[],
-  decoded: DecodedBatch,
-  partitions: number,
-): Promise<void> {
-  const { count, bytes, valueStart, valueEnd, partition, appendTimeMs, adStart, adLength } = decoded;
-  const keyEnd = adStart.map((start, index) => start + adLength[index]);
-  const log = await openLogWriter(logDir, { partitions });
-  try {
-    if (records.length > 0)
-      await log.append({
-        count,
-        bytes,
-        valueStart,
-        valueEnd,
-        keyStart: adStart,
-        keyEnd,
-        partition,
-        appendTimeMs,
-      });
-    await log.flush();
-  } finally {
-    await log.close();
-  }
-}
-
-async function writeOut(output: string, records: readonly Sent[], terminal: Terminal): Promise<void> {
-  const lines = records.map(({ value }) => `${onOneLine(Buffer.from(value).toString('utf8'))}\n`).join('');
-  if (output === '-') {
-    await terminal.print(lines);
-    return;
-  }
-  try {
-    await writeFile(output, lines, { flag: 'wx', flush: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(code === 'EEXIST' ? `${output} exists already` : `can't write ${output}: ${code}`, {
-      hint: 'Name another file.',
-      cause: error,
-    });
-  }
 }
