@@ -25,6 +25,7 @@ const QUEUED = 8;
 const WRITER = `
   const [module, exported, path] = process.argv.slice(1);
   const store = await (await import(module))[exported](path);
+  await store.takeOver();
   process.on('message', async (commit) => {
     await store.commit(commit);
     process.send('committed');
@@ -96,7 +97,7 @@ async function committedIn({ open, path }: KillOptions): Promise<number> {
 }
 
 /** What the first commits of the life make, worked out in the plainest way. */
-function totalsOfLife(commits: number): { cells: number; clicks: number } {
+export function totalsOfLife(commits: number): { cells: number; clicks: number } {
   const totals = new Map<string, number>();
   for (let step = 0; step < commits; step++) {
     const { cells } = commitOfLife(step);
