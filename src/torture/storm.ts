@@ -1,0 +1,248 @@
+// A storm: real Kafka, real PostgreSQL, real processes of click-agg under load, while they are killed, paused and
+// started again at random moments; then calm, and the proof that nothing was lost and nothing counted twice.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { Random } from '../core/loadgen/random.js';
+import { type Service, startService } from '../services/service.js';
+import { deal, FAULTS, type Victims } from './faults.js';
+import { type Load, startLoad } from './load.js';
+import { Program } from './program.js';
+import { type Proof, prove } from './proof.js';
+import { endsOf, quietKafka } from './topic-census.js';
+
+const BIN = fileURLToPath(new URL('../../bin/click-agg.js', import.meta.url));
+const TOPIC = 'clicks';
+const SCHEMA = 'click_agg';
+const SESSION_TIMEOUT_MS = 6000;
+const PARTITIONS_FIRST = 4;
+const PARTITIONS_ADDED = 2;
+const PARTITIONS_MAX = 10;
+/** Between two faults. */
+const QUIET_MS_MIN = 1000;
+const QUIET_MS_MAX = 8000;
+/** When the load has ended, everything is counted within this time. */
+const CALM_MS = 240_000;
+const POLL_MS = 500;
+
+export interface StormOptions {
+  seed: number;
+  /** How long faults are dealt out, ms. */
+  durationMs: number;
+  /** Everything lives here: servers, stores, lake, logs. */
+  directory: string;
+  /** Records a second. */
+  rate: number;
+  signal: AbortSignal;
+  say: (line: string) => void;
+}
+
+export interface StormOutcome extends Proof {
+  /** How often each fault struck. */
+  faults: Record<string, number>;
+  /** Starts of each program. */
+  starts: Record<string, number>;
+  /** Ends of each program that were not asked for. */
+  ownEnds: Record<string, number>;
+}
+
+/** Lets it rage, then looks. */
+export async function storm(options: StormOptions): Promise<StormOutcome> {
+  const scene = await setUp(options);
+  try {
+    const faults = await rage(options, scene);
+    options.say('calm: the load ends, all is counted');
+    const problems = await calm(scene, options);
+    const proof = await prove(scene.evidence);
+    const all = [...scene.programs.values()];
+    for (const program of all) {
+      const bug = program.bug();
+      if (bug !== undefined) problems.push(`${program.name} says in ${program.logFile}:\n${bug}`);
+    }
+    return {
+      ...proof,
+      problems: [...problems, ...proof.problems],
+      faults,
+      starts: Object.fromEntries(all.map(({ name, starts }) => [name, starts])),
+      ownEnds: Object.fromEntries(all.map(({ name, ownEnds }) => [name, ownEnds])),
+    };
+  } finally {
+    await tearDown(scene);
+  }
+}
+
+interface Scene {
+  kafka: Service;
+  postgres: Service;
+  environment: Record<string, string>;
+  programs: Map<string, Program>;
+  runs: Victims['runs'];
+  lake: Program;
+  load: Load;
+  evidence: Parameters<typeof prove>[0];
+}
+
+async function setUp({ directory, seed, rate, say }: StormOptions): Promise<Scene> {
+  const servers = join(directory, 'servers');
+  const kafka = await startService('kafka', { directory: join(servers, 'kafka'), say });
+  const postgres = await startService('postgres', { directory: join(servers, 'postgres'), say });
+  const brokers = kafka.address.brokers!;
+  const store = postgres.address.url!;
+  const environment = {
+    CLICK_AGG_BROKERS: brokers,
+    CLICK_AGG_STORE: `${store}?schema=${SCHEMA}`,
+    CLICK_AGG_TOPIC: TOPIC,
+    CLICK_AGG_LAKE: join(directory, 'lake'),
+    CLICK_AGG_KAFKA_SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS}ms`,
+    NO_COLOR: '1',
+  };
+  const made = await clickAgg(['topics', 'create', '--partitions', String(PARTITIONS_FIRST)], environment);
+  if (made.code !== 0) throw new Error(`topics create: ${made.output}`);
+  const start = (name: string, args: readonly string[]) =>
+    new Program({ name, directory, environment, endless: true, args: () => args });
+  // The lake of its own process, so that killing one leaves the other.
+  const { CLICK_AGG_LAKE: lakePlace, ...runEnvironment } = environment;
+  const runs = ['run-a', 'run-b'].map((name) => {
+    const dataDir = join(directory, name);
+    mkdirSync(dataDir, { recursive: true });
+    const args = ['run', '--data-dir', dataDir, '--quiet'];
+    const how = { name, directory, environment: runEnvironment, endless: true, args: () => args };
+    return { program: new Program(how), dataDir };
+  });
+  const lakeArgs = [
+    '--data-dir',
+    join(directory, 'lake-state'),
+    '--flush-interval',
+    '3s',
+    '--compact-every',
+    '20s',
+  ];
+  const lake = start('lake', ['lake', ...lakeArgs, '--older-than', '5s', '--quiet']);
+  const load = startLoad({ directory, environment, topic: TOPIC, seed, rate, pace: 60 });
+  const programs = [...runs.map(({ program }) => program), lake, load.program];
+  return {
+    ...{ kafka, postgres, environment, runs, lake, load },
+    programs: new Map(programs.map((program) => [program.name, program])),
+    evidence: {
+      ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
+      lake: lakePlace,
+    },
+  };
+}
+
+/** Deals out faults for the time that was asked for. */
+async function rage(options: StormOptions, scene: Scene): Promise<Record<string, number>> {
+  const { seed, durationMs, signal, say } = options;
+  const random = new Random(seed, 0);
+  const victims: Victims = {
+    ...scene,
+    random,
+    sleep: (ms) => sleep(ms, undefined, { signal }),
+    addPartitions: () => addPartitions(scene.evidence.brokers),
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+  };
+  const startedMs = Date.now();
+  const count: Record<string, number> = {};
+  for (const name of deal(random)) {
+    await victims.sleep(QUIET_MS_MIN + random.below(QUIET_MS_MAX - QUIET_MS_MIN));
+    const atMs = Date.now() - startedMs;
+    if (atMs >= durationMs) break;
+    say(`${(atMs / 1000).toFixed(0)} s: ${name}`);
+    await FAULTS[name]!(victims);
+    count[name] = (count[name] ?? 0) + 1;
+  }
+  return count;
+}
+
+async function addPartitions(brokers: string): Promise<boolean> {
+  const admin = quietKafka(brokers).admin();
+  await admin.connect();
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [TOPIC] });
+    const count = topics[0]!.partitions.length + PARTITIONS_ADDED;
+    if (count > PARTITIONS_MAX) return false;
+    await admin.createPartitions({ topicPartitions: [{ topic: TOPIC, count }] });
+    return true;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Ends the load, waits until all is counted and kept, ends the programs. Gives what went wrong. */
+async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string[]> {
+  const { environment, evidence, load, runs, lake } = scene;
+  const problems: string[] = [];
+  await load.stop();
+  const ends = await endsOf(evidence.brokers, TOPIC);
+  const behind = await untilCounted(evidence, ends, signal);
+  if (behind.length > 0) problems.push(`not counted after ${CALM_MS / 1000} s: ${behind.join(', ')}`);
+  for (const program of [...runs.map(({ program }) => program), lake]) await program.stop();
+  const dataDir = ['--data-dir', runs[0]!.dataDir];
+  const { CLICK_AGG_LAKE: _, ...runEnvironment } = environment;
+  // What a clean stop leaves open, one more run to the end closes: letters under way, the lake's last records.
+  for (const [args, env] of [
+    [['run', ...dataDir, '--until-end'], runEnvironment],
+    [['lake', ...dataDir, '--until-end'], environment],
+    [['lake', 'verify', ...dataDir], environment],
+    [['reconcile', ...dataDir], environment],
+  ] as const) {
+    const { code, output } = await clickAgg(args, env);
+    say(output.trim());
+    if (code !== 0) problems.push(`${args.join(' ')} ended with ${code}: ${output}`);
+  }
+  return problems;
+}
+
+/** Partitions that the store has not counted to their ends when time is over. */
+async function untilCounted(
+  { store, schema }: Scene['evidence'],
+  ends: ReadonlyMap<number, number>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const client = new pg.Client(store);
+  await client.connect();
+  try {
+    const untilMs = Date.now() + CALM_MS;
+    for (;;) {
+      const { rows } = await client.query<{ partition: number; position: number }>(
+        `SELECT partition, position::float8 FROM ${schema}.positions`,
+      );
+      const positions = new Map(rows.map(({ partition, position }) => [partition, position]));
+      const behind = [...ends].filter(([partition, end]) => (positions.get(partition) ?? 0) < end);
+      if (behind.length === 0 || Date.now() > untilMs) {
+        return behind.map(([p, end]) => `partition ${p} at ${positions.get(p) ?? 0} of ${end}`);
+      }
+      await sleep(POLL_MS, undefined, { signal });
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+async function tearDown({ programs, kafka, postgres }: Scene): Promise<void> {
+  for (const program of programs.values()) await program.discard();
+  await kafka.kill();
+  await postgres.kill();
+}
+
+async function clickAgg(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}
