@@ -35,9 +35,9 @@ export async function newTopic(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const topic = `t-${randomUUID()}`;
-  await asAdmin(address, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  await asAdmin(address, async (admin) => {
+    await admin.createTopics({
+      waitForLeaders: false,
       topics: [
         {
           topic,
@@ -45,7 +45,21 @@ export async function newTopic(
           configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
         },
       ],
-    }),
-  );
+    });
+    await untilLed(admin, topic);
+  });
   return topic;
+}
+
+/** kafkajs itself gives up when a busy broker does not know its new topic at once. */
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      if (topics[0]?.partitions.every(({ leader }) => leader >= 0)) return;
+    } catch (error) {
+      if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION' || attempt > 100) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
