@@ -6,9 +6,13 @@ import { lakePositions, openLake } from '../lake/read-lake.js';
 import { type LakePlace, type LakeWriterSign, openStorage, placeName } from '../lake/storage.js';
 import type { PositionMap, RecordedFile } from './lake-reader.js';
 
-/** How long a living lake writer is waited for. It writes at least every some seconds. */
+/** How long a living lake writer is waited for. It is asked to write what it has read, and does so at once. */
 const WAIT_MS_MAX = 120_000;
+/** A writer that can't be seen from here (on S3) but lives takes up what it is asked in a few seconds. */
+const HEARD_MS_MAX = 15_000;
 const POLL_MS = 200;
+/** Where each look costs money. */
+const UNSEEN_POLL_MS = 1_000;
 
 export interface OpenedLake {
   files: readonly RecordedFile[];
@@ -42,14 +46,19 @@ export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): 
   const { lake, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
   const storage = await openStorage(lake);
   const untilMs = Date.now() + waitMsMax;
-  for (let told = false; ; ) {
+  const heardByMs = Date.now() + HEARD_MS_MAX;
+  for (let asked = false, heard = false; ; ) {
     const lag = firstLag(positions, await lakePositions(lake));
     if (!lag) return openLakeNow(lake);
-    const writer = storage.writer();
+    const seen = storage.writer();
+    heard ||= asked && (await storage.flushHeard());
+    const writer = seen === 'unseen' && !heard && Date.now() >= heardByMs ? 'nobody' : seen;
     if (writer === 'nobody' || Date.now() >= untilMs || signal?.aborted) throw lagError(lag, lake, writer);
-    if (!told) onWait?.(`waiting for the lake: ${describe(lag)}`);
-    told = true;
-    await sleep(POLL_MS);
+    if (!asked) onWait?.(`waiting for the lake: ${describe(lag)}`);
+    // Again and again, because what is missing may not have been read when it was heard.
+    if (!asked || (await storage.flushHeard())) await storage.askFlush();
+    asked = true;
+    await sleep(seen === 'unseen' ? UNSEEN_POLL_MS : POLL_MS);
   }
 }
 

@@ -4,7 +4,7 @@ import { methodHash } from '../core/method-hash.js';
 import { commitReporter, openLakeSource, whileActive } from '../engine/lake-source.js';
 import { EXIT } from '../errors.js';
 import { compactLake } from '../lake/compact.js';
-import { LAKE_DEFAULTS, type LakeProgress, writeLake } from '../lake/lake-writer.js';
+import { LAKE_DEFAULTS, type LakeProgress, nothingWritten, writeLake } from '../lake/lake-writer.js';
 import { lakeStatus } from '../lake/status.js';
 import { placeName } from '../lake/storage.js';
 import { verifyLake } from '../lake/verify.js';
@@ -201,26 +201,28 @@ export const lakeCommand = command({
       monitor.writes(() => source.ends());
       terminal.info(`copying ${source.description} into ${name}`);
       const report = commitReporter(source);
-      const result = await whileActive(source, signal, () =>
-        writeLake({
-          source,
-          ...identity,
-          lake,
-          signal,
-          untilEnd: options.untilEnd || options.input !== undefined,
-          methodHash: methodHash(methodOf(options)),
-          flushRecords: options.flushRecords,
-          flushIntervalMs: options.flushInterval,
-          compactEveryMs: options.compactEvery,
-          compactOlderThanMs: options.olderThan,
-          memoryLimitBytes: options.memoryLimit * MEGABYTE,
-          onProgress: (progress) => {
-            report(progress);
-            bar.update(progress.records, note(progress));
-            monitor.observe(progress);
-          },
-        }),
-      );
+      const result = await whileActive(source, signal, {
+        idle: nothingWritten(),
+        work: () =>
+          writeLake({
+            source,
+            ...identity,
+            lake,
+            signal,
+            untilEnd: options.untilEnd || options.input !== undefined,
+            methodHash: methodHash(methodOf(options)),
+            flushRecords: options.flushRecords,
+            flushIntervalMs: options.flushInterval,
+            compactEveryMs: options.compactEvery,
+            compactOlderThanMs: options.olderThan,
+            memoryLimitBytes: options.memoryLimit * MEGABYTE,
+            onProgress: (progress) => {
+              report(progress);
+              bar.update(progress.records, note(progress));
+              monitor.observe(progress);
+            },
+          }),
+      });
       bar.stop();
       const { positions, ...counts } = result;
       if (terminal.wantsJson) {

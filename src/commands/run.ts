@@ -37,7 +37,7 @@ import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
-import { openStore, type StorePlace } from '../stores/open-store.js';
+import { openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -123,6 +123,8 @@ export const runCommand = command({
           dataDir: path,
           lake: lakePlaceOf(options),
           input: file,
+          // The lake reads on its own, so it has a group of its own.
+          topic: kafka && { connection: kafka, topic: options.topic, group: `${options.group}-lake` },
           partitions,
           append,
           methodHash: methodHash(method),
@@ -135,12 +137,14 @@ export const runCommand = command({
         store: { dataDir: path, store: options.store },
         lockDataDir: kafka !== undefined && options.store === 'duckdb',
       };
+      monitor.watch('source', () => counting.input.ends());
       const status = await inTurns(
         {
           input,
           signal,
           standsBy() {
             monitor!.standsBy();
+            watchStoreMeanwhile(monitor!, counting.store);
             reporter.standsBy(input!.description);
           },
           lost: (error) => terminal.warn(`${error.message}: this process stands by`),
@@ -157,6 +161,15 @@ export const runCommand = command({
     }
   },
 });
+
+/** Who stands by is ready if the store would be there; one in a file is held by whoever counts. */
+function watchStoreMeanwhile(monitor: RunMonitor, place: StorePlace): void {
+  if (place.store === 'duckdb') return;
+  monitor.watch('store', async () => {
+    const reader = await openReaderIfAny(place);
+    await reader?.close();
+  });
+}
 
 type RunOptions = OptionValues<typeof runOptions>;
 
@@ -245,7 +258,6 @@ async function count(counting: Counting, opened: CountedInto, epoch: number): Pr
     },
     warn: (line) => terminal.warn(line),
   });
-  monitor.watch('source', () => input.ends());
   monitor.watch('store', () => store.revisions());
   monitor.counts(epoch, loop.status().ledger, () => loop.status());
   const server = await startLiveServer({

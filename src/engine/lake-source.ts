@@ -6,7 +6,7 @@ import { logSource } from '../adapters/embedded/log-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { Source } from '../core/ports.js';
-import { OwnershipLostError, UsageError } from '../errors.js';
+import { LakeTakenError, OwnershipLostError, UsageError } from '../errors.js';
 import type { LakeProgress } from '../lake/lake-writer.js';
 import { lakeLog, lakePositions } from '../lake/read-lake.js';
 import { type LakePlace, placeName } from '../lake/storage.js';
@@ -99,20 +99,24 @@ async function openLines(
 
 /**
  * Does the lake's work as long as this process is the one of its group that reads: waits until it is, and again when
- * another one has taken over, from what the lake holds then. After the signal there is nothing to wait for: the work
- * finds that out by itself.
+ * another one has taken over, from what the lake holds then. Where the signal comes while it stands by, there is
+ * nothing to do, and `idle` is the result: to take the lake even for a moment would stop its writer.
  */
 export async function whileActive<T>(
   source: Source,
   signal: AbortSignal,
-  work: () => Promise<T>,
+  { work, idle }: { work: () => Promise<T>; idle: T },
 ): Promise<T> {
+  const { membership } = source;
+  if (!membership) return work();
   for (;;) {
-    await source.membership?.active(signal);
+    if (!(await membership.active(signal))) return idle;
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof OwnershipLostError) || signal.aborted) throw error;
+      const lost = error instanceof OwnershipLostError || error instanceof LakeTakenError;
+      if (!lost) throw error;
+      if (signal.aborted) return idle;
     }
   }
 }

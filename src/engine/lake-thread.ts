@@ -1,7 +1,7 @@
 // The lake's own reader of the log, in a thread of its own beside `run`: it shares nothing with the stream but
 // the log, so that neither waits for the other.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type LakeResult, writeLake } from '../lake/lake-writer.js';
+import { type LakeResult, nothingWritten, writeLake } from '../lake/lake-writer.js';
 import { commitReporter, type LakeSourceOptions, openLakeSource, whileActive } from './lake-source.js';
 import { errorOf, failureOf, type ThreadFailure } from './thread-failure.js';
 
@@ -38,9 +38,10 @@ async function writeInThread(options: LakeThreadOptions, signal: AbortSignal): P
   const { source, ...identity } = await openLakeSource(options);
   try {
     const onProgress = commitReporter(source);
-    return await whileActive(source, signal, () =>
-      writeLake({ source, ...identity, lake, methodHash, untilEnd, signal, onProgress }),
-    );
+    return await whileActive(source, signal, {
+      work: () => writeLake({ source, ...identity, lake, methodHash, untilEnd, signal, onProgress }),
+      idle: nothingWritten(),
+    });
   } finally {
     await source.close();
   }

@@ -1,13 +1,15 @@
 // Copies a log into the lake, every record exactly once. Records gather decoded in a table; a flush writes them
 // as files, and one manifest entry makes files and positions the lake's at the same instant. Killed before it,
 // nothing happened and the records are read again; killed after it, the next start finishes what is left.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RawBatch } from '../core/batches.js';
 import type { Positions, Source } from '../core/ports.js';
 import { compactOnce } from './compact.js';
 import { lakeError, MEMORY_LIMIT_BYTES } from './duckdb.js';
+import { FlushAsks } from './flush-asks.js';
 import { type Gathered, Gathering } from './gathering.js';
 import { Progress } from './positions.js';
-import { type LakePlace, openStorage, placeName } from './storage.js';
+import { type LakePlace, type LakeStorage, openStorage, placeName } from './storage.js';
 import { WriterSeat } from './writer-seat.js';
 
 export interface WriteLakeOptions {
@@ -65,6 +67,11 @@ export const LAKE_DEFAULTS = {
   compactOlderThanMs: 600_000,
 } as const;
 
+/** The result of a writer that did not come to write. */
+export function nothingWritten(): LakeResult {
+  return { records: 0, committed: 0, malformed: 0, commits: 0, files: 0, bytes: 0, positions: new Map() };
+}
+
 /**
  * Writes every record of the source that the lake does not hold yet, until the log's end or the signal.
  *
@@ -75,7 +82,7 @@ export const LAKE_DEFAULTS = {
 export async function writeLake(options: WriteLakeOptions): Promise<LakeResult> {
   const storage = await openStorage(options.lake);
   try {
-    const seat = await WriterSeat.take(storage);
+    const seat = await takeSeat(storage, options);
     try {
       return await new LakeWriter(options, seat).run();
     } finally {
@@ -86,20 +93,34 @@ export async function writeLake(options: WriteLakeOptions): Promise<LakeResult> 
   }
 }
 
+const SEAT_POLL_MS = 500;
+
+/**
+ * Who has become the active one of a group waits for the one before, who may be busy writing its last files. (In
+ * a folder it even waits for one that sleeps: its lock can't be told from that of one at work.)
+ */
+async function takeSeat(
+  storage: LakeStorage,
+  { source, signal }: Pick<WriteLakeOptions, 'source' | 'signal'>,
+): Promise<WriterSeat> {
+  for (;;) {
+    try {
+      return await WriterSeat.take(storage);
+    } catch (error) {
+      const held = storage.writer();
+      const mayEnd = source.membership !== undefined && !signal.aborted && typeof held === 'object';
+      if (!mayEnd) throw error;
+      await sleep(SEAT_POLL_MS);
+    }
+  }
+}
+
 class LakeWriter {
   readonly #options: WriteLakeOptions;
   readonly #seat: WriterSeat;
   readonly #positions: Progress;
   readonly #partitions: number;
-  readonly #progress: LakeProgress = {
-    records: 0,
-    committed: 0,
-    malformed: 0,
-    commits: 0,
-    files: 0,
-    bytes: 0,
-    positions: new Map(),
-  };
+  readonly #progress: LakeProgress = nothingWritten();
   readonly #flushRecords: number;
   readonly #flushBytes: number;
   readonly #flushIntervalMs: number;
@@ -109,6 +130,8 @@ class LakeWriter {
   #writing: Promise<void> | undefined;
   /** Rejects when that flush fails; never resolves. */
   #writingFails: Promise<never> | undefined;
+  /** Readers that wait for what was read; its `next` rejects when the lake can't be asked any more. */
+  readonly #asks: FlushAsks;
 
   constructor(options: WriteLakeOptions, seat: WriterSeat) {
     this.#options = options;
@@ -125,6 +148,7 @@ class LakeWriter {
     this.#flushBytes = options.flushBytes ?? LAKE_DEFAULTS.flushBytes;
     this.#flushIntervalMs = options.flushIntervalMs ?? LAKE_DEFAULTS.flushIntervalMs;
     this.#compactAtMs = Date.now() + this.#compactEveryMs;
+    this.#asks = new FlushAsks(seat.writing);
   }
 
   get #compactEveryMs(): number {
@@ -140,6 +164,7 @@ class LakeWriter {
       await this.#flush(gathering);
       await this.#writing;
     } finally {
+      await this.#asks.close();
       await this.#writing?.catch(() => {}); // its failure, if it is one, has been thrown already
       await gathering.close();
     }
@@ -189,7 +214,8 @@ class LakeWriter {
       if (leftMs < Infinity) timer = setTimeout(resolve, leftMs, 'flush');
     });
     try {
-      return await Promise.race([next, timeUp, ...(this.#writingFails ? [this.#writingFails] : [])]);
+      const failing = this.#writingFails ? [this.#writingFails] : [];
+      return await Promise.race([this.#asks.next(), next, timeUp, ...failing]);
     } finally {
       clearTimeout(timer);
     }
@@ -214,6 +240,7 @@ class LakeWriter {
   /** Begins to make what has gathered the lake's. One flush at a time: waits for the one before. */
   async #flush(gathering: Gathering): Promise<void> {
     await this.#writing;
+    this.#asks.answered();
     this.#firstWaitingAtMs = undefined;
     const taken = this.#positions.next();
     const gathered = gathering.records > 0 ? await gathering.take() : undefined;

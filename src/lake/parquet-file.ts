@@ -1,7 +1,7 @@
 // A lake file read by parquetjs-lite, an implementation of Parquet that shares nothing with the DuckDB that
 // wrote it. It knows no zstd of its own: the decompressor is put into its table of codecs.
 import { createRequire } from 'node:module';
-import { decompress } from 'fzstd';
+import { unzstdWhole } from '../adapters/file/zstd.js';
 
 interface Cursor {
   /** Rows of the next row group; null at the end. */
@@ -25,6 +25,9 @@ interface Compression {
   >;
 }
 
+/** Of a column of a row group, which DuckDB writes as few pages; damaged bytes may claim to be anything. */
+const PAGE_BYTES_MAX = 1_000_000_000;
+
 let library: Library | undefined;
 
 function loadLibrary(): Library {
@@ -32,7 +35,7 @@ function loadLibrary(): Library {
   const require = createRequire(import.meta.url);
   const { PARQUET_COMPRESSION_METHODS } = require('parquetjs-lite/lib/compression.js') as Compression;
   PARQUET_COMPRESSION_METHODS.ZSTD ??= {
-    inflate: (bytes) => Buffer.from(decompress(bytes)),
+    inflate: (bytes) => unzstdWhole(bytes, PAGE_BYTES_MAX),
     deflate: () => {
       throw new Error('parquetjs-lite only reads zstd here');
     },

@@ -68,6 +68,11 @@ export function lakePlaceOf(options: LakeOptionValues): LakePlace {
       hint: 'Such names have 3 to 63 lower-case letters, digits, dots and hyphens.',
     });
   }
+  if (endpoint !== undefined && /^[^/]*\/\/[^/]*@/.test(endpoint)) {
+    throw new UsageError('--s3-endpoint must not hold a user or password', {
+      hint: 'Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.',
+    });
+  }
   if (endpoint !== undefined && !/^https?:\/\/[^/]/.test(endpoint)) {
     throw new UsageError(`--s3-endpoint ${endpoint} is no http:// or https:// URL`);
   }

@@ -18,6 +18,7 @@ import {
   clickValue,
   parquetFiles,
   type Row,
+  randomOf,
   removeFolder,
   rowsByGlob,
   rowsByManifest,
@@ -33,15 +34,6 @@ const HOURS_MS = 2 * 3_600_000;
 
 const folder = temporaryFolder();
 afterAll(() => removeFolder(folder));
-
-/** Numbers in [0, 1) that a seed repeats. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** Clicks over some hours, every 40th line malformed, some with escapes or unknown fields. */
 function makeValues(random: () => number): string[] {

@@ -123,6 +123,15 @@ export function parquetFiles(lakeDir: string): string[] {
     .sort();
 }
 
+/** Numbers in [0, 1) that a seed repeats. */
+export function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
 export const CLICK = {
   click_id: 'c-1',
   event_time: '2026-02-22T10:00:00.000Z',

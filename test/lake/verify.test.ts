@@ -2,9 +2,12 @@
 import { copyFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openParquet } from '../../src/lake/parquet-file.js';
 import { verifyLake } from '../../src/lake/verify.js';
-import { clickValue, parquetFiles, removeFolder, temporaryFolder, write } from './lakes.js';
+import { clickValue, parquetFiles, randomOf, removeFolder, temporaryFolder, write } from './lakes.js';
 
+const SEED = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
+const FLIPS = 100;
 let lakeDir: string;
 
 beforeEach(async () => {
@@ -49,6 +52,34 @@ test('a garbled byte is found', async () => {
   const { ok, problems } = await verifyLake({ lake: lakeDir, sample: 0 });
   expect(ok).toBe(false);
   expect(problems[0]).toMatch(/was changed: its checksum differs/);
+});
+
+test(`whatever bits are flipped, reading it ends (seed ${SEED})`, async () => {
+  const path = join(lakeDir, firstFile());
+  const sound = readFileSync(path);
+  const random = randomOf(SEED);
+  let read = 0;
+  let refused = 0;
+  for (let i = 0; i < FLIPS; i++) {
+    const bytes = Buffer.from(sound);
+    const at = Math.floor(random() * bytes.length);
+    bytes[at]! ^= 1 << Math.floor(random() * 8);
+    writeFileSync(path, bytes);
+    try {
+      const parquet = await openParquet(path);
+      try {
+        for await (const group of parquet.rowGroups()) expect(group.length).toBeGreaterThan(0);
+      } finally {
+        await parquet.close();
+      }
+      read++;
+    } catch (error) {
+      expect(error, `bit flipped in byte ${at}`).toBeInstanceOf(Error);
+      refused++;
+    }
+  }
+  expect(read + refused).toBe(FLIPS);
+  expect(refused, 'much damage is seen even without the checksum').toBeGreaterThan(FLIPS / 5);
 });
 
 test('a cut file is found', async () => {

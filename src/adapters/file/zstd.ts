@@ -30,6 +30,24 @@ export async function* unzstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator
   frames.end();
 }
 
+/** So many at once where the whole is unpacked: what comes out of them is bounded more closely. */
+const WHOLE_PUSH_BYTES = 4_096;
+
+/** Unpacks what is small and whole. Throws a PackingError if it isn't sound, or unpacks to more than `bytesMax`. */
+export function unzstdWhole(packed: Uint8Array, bytesMax: number): Buffer {
+  const frames = new ZstdFrames();
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for (let at = 0; at < packed.length; at += WHOLE_PUSH_BYTES) {
+    const piece = frames.push(packed.subarray(at, at + WHOLE_PUSH_BYTES));
+    bytes += piece.length;
+    mustBe(bytes <= bytesMax, `it unpacks to more than ${bytesMax} bytes`);
+    pieces.push(piece);
+  }
+  frames.end();
+  return Buffer.concat(pieces, bytes);
+}
+
 type Part = 'header' | 'block header' | 'block' | 'checksum' | 'skippable';
 
 class ZstdFrames {
