@@ -2,7 +2,6 @@
 // files of the run, which keep apart by topics, schemas and buckets of their own; the end of the run ends them.
 // What a test wants to kill or pause is an instance of its own.
 import { chmodSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import type { PartName } from '../src/services/part.js';
@@ -41,15 +40,18 @@ export async function service<Name extends PartName>(name: Name): Promise<Addres
 
 export type OwnService<Name extends PartName> = Service & { readonly address: Addresses[Name] };
 
-/** A server of the test's own, to kill, pause and start again; the test removes it. */
+/**
+ * A server of the test's own, to kill, pause and start again; the test removes it. It lives beside the shared ones, so
+ * that it ends with the run even if its test did not come so far.
+ */
 export async function ownService<Name extends PartName>(
   name: Name,
   options: Omit<ServiceOptions, 'directory'> = {},
 ): Promise<OwnService<Name>> {
-  const directory = mkdtempSync(join(tmpdir(), `click-agg-${name}-`));
+  const directory = mkdtempSync(join(inject('servicesFolder'), `${name}-`));
   // PostgreSQL runs as another user, who must be able to reach its files.
   chmodSync(directory, 0o711);
-  const started = await startService(name, { directory: join(directory, name), say, ...options });
+  const started = await startService(name, { directory, say, ...options });
   return started as OwnService<Name>;
 }
 

@@ -1,12 +1,13 @@
 // Brings programs that are missing: jars by Maven, Debian's packages, Go programs built here. What was built or
 // downloaded stays in the user's cache folder, so that it is fetched once a machine.
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { $, which } from 'zx';
 import { UserError } from '../errors.js';
 import type { Say } from './part.js';
+import { waitForLock } from './waiting-lock.js';
 
 const run = $({ quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -26,13 +27,17 @@ export async function isInstalled(program: string): Promise<boolean> {
 async function cached(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
   const path = join(cacheFolder(), name);
   if (existsSync(path)) return path;
-  const folder = mkdtempSync(join(cacheFolder(), 'fetching-'));
+  // A build takes all processors for minutes: two processes that want the same wait for the one that came first.
+  const lock = await waitForLock(`${path}.lock`, `${name} is being fetched`);
   try {
-    await fill(folder);
-    // Another process may have been quicker: its folder is as good.
-    if (!existsSync(path)) renameSync(folder, path);
+    if (existsSync(path)) return path;
+    const unfinished = `${path}.unfinished`;
+    rmSync(unfinished, { recursive: true, force: true });
+    mkdirSync(unfinished);
+    await fill(unfinished);
+    renameSync(unfinished, path);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    lock.release();
   }
   return path;
 }

@@ -15,14 +15,15 @@ import {
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Lock, livingHolder, takeLock } from '../adapters/embedded/lock.js';
 import { UserError } from '../errors.js';
+import { debianPackage } from './fetching.js';
 import { kafka } from './kafka.js';
 import type { Address, Part, PartName, Place, Say } from './part.js';
 import { postgres } from './postgres.js';
 import { freePort, isFree, lives, signalFamily, signalOne } from './processes.js';
 import { redis } from './redis.js';
 import { s3 } from './s3.js';
+import { waitForLock } from './waiting-lock.js';
 
 export const PARTS: Readonly<Record<PartName, Part>> = { kafka, postgres, redis, s3 };
 
@@ -92,7 +93,10 @@ export async function startService(name: PartName, options: ServiceOptions): Pro
   try {
     const recorded = read(directory);
     if (recorded && (await isRunning(recorded))) return await running(recorded, options);
-    const program = await part.fetch(options.say ?? (() => undefined));
+    const say = options.say ?? (() => undefined);
+    const program = await part.fetch(say);
+    // By it processes are found; the smallest Debian images are without.
+    await debianPackage('ps', 'procps', say);
     const place: Place = {
       directory,
       program,
@@ -181,17 +185,6 @@ function serviceOf(name: PartName, place: Place, ranBefore: boolean): Service {
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function waitForLock(path: string, what: string): Promise<Lock> {
-  for (;;) {
-    try {
-      return await takeLock(path, what);
-    } catch (error) {
-      if (!(error instanceof UserError) || livingHolder(path) === undefined) throw error;
-      await sleep(POLL_MS);
-    }
-  }
 }
 
 /** The ports it had stay its own, if nobody else has them by now. */
