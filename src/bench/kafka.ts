@@ -1,0 +1,77 @@
+// `npm run bench -- kafka`: `run` and `lake` from a real Kafka beside kafkajs reading the same topic and doing
+// nothing with it, and `loadgen` into it; all in one run, each in a process of its own.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startService } from '../services/service.js';
+import type { Terminal } from '../ui/terminal.js';
+import { BIN, type Measure, measure } from './measure.js';
+
+const ALONE = fileURLToPath(new URL('./kafkajs-alone.js', import.meta.url));
+
+export interface KafkaBenchOptions {
+  clicks: number;
+  folder: string;
+  /** Of a cluster that is there; undefined: one is started for this. */
+  brokers: string | undefined;
+  terminal: Terminal;
+}
+
+/** Measures and prints. */
+export async function benchKafka({ clicks, folder, brokers, terminal }: KafkaBenchOptions): Promise<void> {
+  const own =
+    brokers === undefined ? await startService('kafka', { directory: join(folder, 'kafka') }) : undefined;
+  try {
+    const measures = await measureAll(clicks, folder, brokers ?? own!.address.brokers!);
+    if (terminal.wantsJson) await terminal.json({ clicks, measures: Object.fromEntries(measures) });
+    else await print(terminal, clicks, measures);
+  } finally {
+    await own?.remove();
+  }
+}
+
+async function measureAll(clicks: number, folder: string, brokers: string): Promise<Map<string, Measure>> {
+  const topic = `click-agg-bench-${Date.now()}`;
+  const cluster = ['--brokers', brokers, '--topic', topic];
+  const common = ['--json', '--quiet'];
+  await measure(folder, [BIN, 'topics', 'create', ...cluster, ...common]);
+  const reader = (name: string): string[] => [
+    ...[
+      ...cluster,
+      '--group',
+      `${topic}-${name}`,
+      '--until-end',
+      '--data-dir',
+      join(folder, `kafka-${name}`),
+    ],
+    ...common,
+  ];
+  const steps: [name: string, args: string[]][] = [
+    ['loadgen to Kafka', [BIN, 'loadgen', '--count', String(clicks), ...cluster, ...common]],
+    ['kafkajs alone', [ALONE, brokers, topic]],
+    ['run from Kafka', [BIN, 'run', ...reader('run')]],
+    ['kafkajs alone, again', [ALONE, brokers, topic]],
+    ['kafkajs, its decoding left out', [ALONE, brokers, topic, '--bytes']],
+    ['lake from Kafka', [BIN, 'lake', ...reader('lake')]],
+  ];
+  const measures = new Map<string, Measure>();
+  for (const [name, args] of steps) {
+    process.stderr.write(`${name}, ${clicks} clicks …\n`);
+    measures.set(name, await measure(folder, args));
+  }
+  return measures;
+}
+
+async function print(terminal: Terminal, clicks: number, measures: Map<string, Measure>): Promise<void> {
+  const alone = (measures.get('kafkajs alone')!.seconds + measures.get('kafkajs alone, again')!.seconds) / 2;
+  await terminal.table(
+    [`${clicks} clicks`, 'clicks/s', 'x kafkajs alone', 'seconds', 'CPU s', 'peak MB'],
+    [...measures].map(([name, { seconds, cpuS, rssBytes }]) => [
+      name,
+      Math.round(clicks / seconds),
+      (alone / seconds).toFixed(2),
+      seconds.toFixed(1),
+      cpuS.toFixed(1),
+      Math.round(rssBytes / 1e6),
+    ]),
+  );
+}
