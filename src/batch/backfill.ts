@@ -211,11 +211,11 @@ async function carryOut(
         FROM batch_ledger) TO ${quote(ledgerFile)} (FORMAT parquet);`);
     const books = await options.openBooks();
     try {
+      const ledgerBeforeFile = snapshot.ledgerFile;
       if (revision) {
-        const ledgerBeforeFile = snapshot.ledgerFile;
-        await books.replacePeriod({ ...period, totalsFile, ledgerFile, ledgerBeforeFile, revision });
-      }
-      if (adjustments.length > 0) await books.addAdjustments(adjustments);
+        const files = { totalsFile, ledgerFile, ledgerBeforeFile };
+        await books.replacePeriod({ ...period, ...files, revision, adjustments });
+      } else await books.addAdjustments(adjustments);
     } finally {
       await books.close();
     }

@@ -275,6 +275,8 @@ export interface PeriodReplacement {
   /** The ledger of the snapshot that was recomputed; refused if the period's rows are not the same any more. */
   ledgerBeforeFile?: string | undefined;
   revision: Revision;
+  /** What it changes of invoices: lines that are added in the same transaction. */
+  adjustments: readonly AdjustmentLine[];
 }
 
 /** What a backfill changed. */

@@ -404,7 +404,10 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
         tooLateAdmitted: 2,
         adjustments: [{ campaignId: 'campaign-1', clicks: -46, amount: '-4.60', currency: 'EUR' }],
       };
-      await store.replacePeriod({ ...period, ...before, revision });
+      const line = { campaignId: 'campaign-1', clicks: -46, pricePerClick: '0.1', amount: '-4.6' };
+      const closed = { periodId: 'a period', currency: 'EUR', cause: 'backfill revision 1' };
+      const adjustments = [{ ...line, ...closed, recordedAtMs: START_MS }];
+      await store.replacePeriod({ ...period, ...before, revision, adjustments });
       expect((await totals()).map(([, ad, clicks]) => [ad, clicks])).toEqual([
         ['ad-1', 5],
         ['ad-2', 1],
@@ -413,9 +416,11 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
       expect(await store.ledger()).toMatchObject({ billable: 7 });
       expect(await store.revisions()).toEqual([revision]);
       expect((await store.snapshot(directory, ALWAYS)).complete).toBe(false);
-      await expect(store.replacePeriod({ ...period, ...before, revision })).rejects.toThrow(
+      expect(await store.adjustments()).toEqual(adjustments);
+      await expect(store.replacePeriod({ ...period, ...before, revision, adjustments })).rejects.toThrow(
         /another backfill/,
       );
+      expect(await store.adjustments(), 'refused as a whole').toEqual(adjustments);
       await write(cell({ adId: 'ad-5', minuteMs: START_MS + MINUTE_MS }), cell({ clicks: 6, rewrite: true }));
       expect((await totals()).map(([, ad, clicks]) => [ad, clicks])).toContainEqual(['ad-1', 6]);
     });

@@ -115,6 +115,7 @@ async function replacePeriod(connection: DuckDBConnection, replacement: PeriodRe
     `INSERT INTO revisions VALUES ($1, ${fromMs}, ${toMs}, ${recordedAtMs}, $2, $3, ${tooLateAdmitted}, $4)`,
     [revision.revision, methodHash, JSON.stringify(positions), JSON.stringify(adjustments)],
   );
+  await addAdjustments(connection, replacement.adjustments);
 }
 
 /** Too-late records still come for an old period: what was recomputed before the last of them would lose it. */

@@ -28,7 +28,11 @@ export function createBooksReader({ read }: { read: Read }): BooksReader {
 export function createBooks({ read, write }: { read: Read; write: Write }): StoreBooks {
   return {
     ...createBooksReader({ read }),
-    replacePeriod: (replacement) => write((client) => replacePeriod(client, replacement)),
+    replacePeriod: (replacement) =>
+      write(async (client) => {
+        await replacePeriod(client, replacement);
+        await addAdjustments(client, replacement.adjustments);
+      }),
     closePeriod: (period) => write((client) => closePeriod(client, period)),
     addAdjustments: (lines) => write((client) => addAdjustments(client, lines)),
     markRedriven: (letters, atMs) => write((client) => markLetters(client, letters, atMs)),
