@@ -1,5 +1,6 @@
 // Where the subcommands of `dead-letters` look: at the topic with --brokers, else at the store.
 import type { LetterReader, LetterTopicPlace } from '../adapters/kafka/dead-letters/letter-topic.js';
+import type { Revision } from '../core/ports.js';
 import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError } from '../errors.js';
 import {
@@ -34,12 +35,17 @@ export function letterTopicPlaceOf(options: PlaceOptions): LetterTopicPlace | un
   return { connection, topic: options.topic, letterTopic };
 }
 
+/** Letters, and the backfills that may have admitted some of them; a topic knows of none. */
+export interface OpenedLetters extends LetterReader {
+  revisions(): Promise<readonly Revision[]>;
+}
+
 /** Opens the letters to read. UserError: there are none, or they can't be reached. */
-export async function openLetters(options: PlaceOptions): Promise<LetterReader> {
+export async function openLetters(options: PlaceOptions): Promise<OpenedLetters> {
   const place = letterTopicPlaceOf(options);
   if (place) {
     const { openLetterTopic } = await import('../adapters/kafka/dead-letters/letter-topic.js');
-    return await openLetterTopic(place);
+    return { ...(await openLetterTopic(place)), revisions: async () => [] };
   }
   await checkedDataDir(options.dataDir);
   return await openReader(options);

@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { lakeRecord } from '../adapters/duckdb/lake-record.js';
 import { readRecords } from '../adapters/embedded/read-records.js';
 import { letterFields, textOf, valueFields } from '../adapters/ndjson/letter-lines.js';
-import type { DeadLetter } from '../core/ports.js';
+import { admittedBy } from '../core/admitted.js';
+import type { DeadLetter, Revision } from '../core/ports.js';
 import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
 import { openLake } from '../lake/read-lake.js';
@@ -16,8 +17,8 @@ import { openReader } from '../stores/open-store.js';
 import { cut, visible } from '../ui/escape.js';
 import { jsonLine } from '../ui/json-line.js';
 import { exportCommand } from './dead-letters-export.js';
-import { letterFilterOptions, placeOf, verdictFilter } from './dead-letters-options.js';
-import { letterPlaceOptions, openLetters } from './dead-letters-place.js';
+import { allLetters, letterFilterOptions, placeOf, verdictFilter } from './dead-letters-options.js';
+import { letterPlaceOptions, type OpenedLetters, openLetters } from './dead-letters-place.js';
 import { redriveCommand } from './dead-letters-redrive.js';
 
 /** A value is cut to this in a list. */
@@ -27,6 +28,9 @@ const LIST_MAX = 100_000;
 const listCommand = command({
   name: 'list',
   summary: 'list dead letters, newest first',
+  description:
+    'A too-late click that a backfill admitted stays listed, with the revision that counts it; it is not missing ' +
+    'from the totals any more.',
   options: {
     ...letterPlaceOptions,
     ...letterFilterOptions,
@@ -44,25 +48,41 @@ const listCommand = command({
       const { reason, limit } = options;
       const verdict = verdictFilter(options.verdict);
       const letters = await reader.deadLetters({ verdict, reason, limit, at: [] });
+      const revisions = await reader.revisions();
       if (terminal.wantsJson) {
         const lines = letters.map((letter) =>
-          jsonLine({ ...letterFields(letter), ...valueFields(letter.value) }),
+          jsonLine({ ...fieldsOf(letter, revisions), ...valueFields(letter.value) }),
         );
         await terminal.print(`[${lines.join(',\n')}]\n`);
         return;
       }
-      await terminal.table(['record', 'verdict', 'reason', 'event time', 'value'], letters.map(listRow));
+      await terminal.table(
+        ['record', 'verdict', 'reason', 'event time', 'value'],
+        letters.map((letter) => listRow(letter, revisions)),
+      );
     } finally {
       await reader.close();
     }
   },
 });
 
-function listRow(letter: DeadLetter): string[] {
+function fieldsOf(
+  letter: DeadLetter,
+  revisions: readonly Revision[],
+): Record<string, string | number | null> {
+  return { ...letterFields(letter), admitted_by_revision: admittedBy(letter, revisions) ?? null };
+}
+
+function listRow(letter: DeadLetter, revisions: readonly Revision[]): string[] {
   const { partition, offset, verdict, reason, eventTimeMs, redrivenAtMs, value, clickId } = letter;
+  const admitted = admittedBy(letter, revisions);
+  const since = [
+    ...(admitted === undefined ? [] : [`admitted by revision ${admitted}`]),
+    ...(redrivenAtMs === undefined ? [] : ['sent again']),
+  ];
   return [
     `${partition}:${offset}`,
-    redrivenAtMs === undefined ? verdict : `${verdict}, sent again`,
+    [verdict, ...since].join(', '),
     reason,
     eventTimeMs === undefined ? '' : new Date(eventTimeMs).toISOString(),
     cut(value ? shownValue(value) : `click_id ${visible(clickId ?? '')}`, LISTED_VALUE_LENGTH),
@@ -86,18 +106,35 @@ const countCommand = command({
   async run({ options, terminal }) {
     const reader = await openLetters(options);
     try {
-      const counts = await reader.deadLetterCounts();
+      const admitted = await admittedCount(reader);
+      const counts = (await reader.deadLetterCounts()).map((row) => ({
+        ...row,
+        admitted_by_backfill: row.verdict === 'too_late' ? admitted : 0,
+      }));
       if (terminal.wantsJson) await terminal.json(counts);
       else
         await terminal.table(
-          ['verdict', 'reason', 'records'],
-          counts.map(({ verdict, reason, count }) => [verdict, reason, count]),
+          ['verdict', 'reason', 'records', 'admitted by backfill'],
+          counts.map(({ verdict, reason, count, admitted_by_backfill }) => [
+            ...[verdict, reason, count],
+            verdict === 'too_late' ? admitted_by_backfill : '',
+          ]),
         );
     } finally {
       await reader.close();
     }
   },
 });
+
+/** How many too-late clicks backfills have admitted. */
+async function admittedCount(reader: OpenedLetters): Promise<number> {
+  const revisions = await reader.revisions();
+  if (revisions.length === 0) return 0;
+  let count = 0;
+  for await (const letter of allLetters(reader, { verdict: 'too_late', reason: undefined }))
+    if (admittedBy(letter, revisions) !== undefined) count++;
+  return count;
+}
 
 const showCommand = command({
   name: 'show',
@@ -118,7 +155,9 @@ const showCommand = command({
     const dataDir = await checkedDataDir(options.dataDir);
     const reader = await openReader(options);
     let letter: DeadLetter | undefined;
+    let revisions: readonly Revision[];
     try {
+      revisions = await reader.revisions();
       [letter] = await reader.deadLetters({ verdict: undefined, reason: undefined, at: [place], limit: 1 });
     } finally {
       await reader.close();
@@ -129,10 +168,10 @@ const showCommand = command({
       });
     const { value, from } = await bytesOf(dataDir, letter);
     if (terminal.wantsJson) {
-      await terminal.print(`${jsonLine({ ...letterFields(letter), from, ...valueFields(value) })}\n`);
+      await terminal.print(`${jsonLine({ ...fieldsOf(letter, revisions), from, ...valueFields(value) })}\n`);
       return;
     }
-    for (const [name, field] of Object.entries(letterFields(letter)))
+    for (const [name, field] of Object.entries(fieldsOf(letter, revisions)))
       if (field !== null) terminal.info(`${name}: ${visible(String(field))}`);
     terminal.info(`bytes from: ${from}`);
     await terminal.print(terminal.interactive ? `${shownValue(value)}\n` : value);

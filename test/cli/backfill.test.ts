@@ -15,8 +15,12 @@ async function counted(dataDir: string, name: string, lines: string, ...args: st
   expect(run, run.stderr).toMatchObject({ code: 0 });
 }
 
+interface Letter {
+  admitted_by_revision: number | null;
+}
+
 async function answer(command: string, dataDir: string, ...args: string[]) {
-  const outcome = await clickAgg([command, '--data-dir', dataDir, '--json', '-q', ...args]);
+  const outcome = await clickAgg([...command.split(' '), '--data-dir', dataDir, '--json', '-q', ...args]);
   return { ...outcome, json: outcome.stdout === '' ? undefined : JSON.parse(outcome.stdout) };
 }
 
@@ -53,6 +57,17 @@ describe('a backfill', () => {
       { minute: '2026-02-22T10:00:00Z', ad_id: 'ad-2', clicks: 1 },
     ]);
 
+    // What was admitted stays a dead letter, and says that it counts now.
+    const letters = await answer('dead-letters list', dataDir, '--verdict', 'too_late');
+    expect(letters.json.map((letter: Letter) => letter.admitted_by_revision)).toEqual([1, 1]);
+    const counts = await answer('dead-letters count', dataDir);
+    expect(counts.json).toContainEqual({
+      verdict: 'too_late',
+      reason: '',
+      count: 2,
+      admitted_by_backfill: 2,
+    });
+
     const second = await answer('backfill', dataDir, ...HOUR);
     expect(second.code).toBe(0);
     expect(second.json).toMatchObject({ changed: false, revision: null, campaigns: [], cells: 0 });
@@ -76,6 +91,9 @@ describe('a backfill', () => {
     const between = await answer('reconcile', dataDir);
     expect(between.code, between.stdout).toBe(0);
     expect(between.json.ledger).toMatchObject({ too_late: 2, billable: 7 });
+    const newest = await answer('dead-letters list', dataDir, '--verdict', 'too_late');
+    const admitted = newest.json.map((letter: Letter) => letter.admitted_by_revision);
+    expect(admitted.sort()).toEqual([1, 1, null, null]);
     const third = await answer('backfill', dataDir, ...HOUR);
     expect(third.json).toMatchObject({ changed: true, revision: 2, too_late_admitted: 2 });
     expect(third.json.campaigns).toEqual([
