@@ -1,9 +1,9 @@
 // The data directory: what lies where in it, which version it is of, and who works in it. A directory of a newer
 // version is refused before anything in it is touched.
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, ioError } from '../adapters/embedded/layout.js';
+import { codeOf, ioError, makeFolder } from '../adapters/embedded/layout.js';
 import { type Lock, livingHolder, takeLock } from '../adapters/embedded/lock.js';
 import { UserError } from '../errors.js';
 
@@ -53,7 +53,7 @@ export function dataDirAt(path: string): DataDir {
  */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
   } catch (error) {
     throw ioError(error, path, 'write');
   }

@@ -39,6 +39,14 @@ test('that can not be made is refused in one line', async () => {
   await expect(openDataDir(path)).rejects.toMatchObject({ name: 'UserError', hint: expect.any(String) });
 });
 
+test('where no folder can be made is refused in one line, at once', async () => {
+  await expect(openDataDir('/proc/no/such/folder')).rejects.toMatchObject({
+    name: 'UserError',
+    message: expect.stringMatching(/^can't write \/proc\/no\/such\/folder: E[A-Z]+$/),
+    hint: expect.any(String),
+  });
+});
+
 test('is held by one run at a time, and a dead one’s lock is taken over', async () => {
   const dir = await openDataDir(path);
   const lock = await dir.lock('run');

@@ -4,8 +4,8 @@
 //   p00003/00000000000000012345.seg   a segment: frames from that offset on; a folder per partition
 // A segment's name is its first offset, so the one that follows a finished segment is known by name.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 
 const LOG_VERSION = 1;
@@ -104,6 +104,30 @@ export async function createMeta(logDir: string, partitions: number): Promise<Lo
   return meta;
 }
 
+/**
+ * Makes a folder and those above it that are missing; one that exists is fine. System errors are thrown as they are.
+ * (Node's own recursive mkdir never ends where a folder that exists takes no new ones and says ENOENT, as /proc does.)
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdirOrKeep(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdirOrKeep(path);
+  }
+}
+
+async function mkdirOrKeep(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw error;
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isDirectory()) throw error;
+  }
+}
+
 /** Makes new names in a folder durable. Windows can't and needn't. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
@@ -127,6 +151,7 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   EACCES: 'Check the permissions, or choose another --data-dir.',
   EPERM: 'Check the permissions, or choose another --data-dir.',
   EMFILE: 'Too many open files: raise the limit (ulimit -n).',
+  ENOENT: 'Nothing can be there: check the path.',
   ENOTDIR: 'A file is in the way of the folder: choose another --data-dir.',
   EEXIST: 'A file is in the way of the folder: choose another --data-dir.',
 };

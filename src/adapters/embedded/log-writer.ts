@@ -1,13 +1,12 @@
 // The writing end of the embedded log: gives records their offsets and appends them, frame by frame, to the
 // last segment of their partition. A frame is visible to readers, in this process and in others, as soon as
 // `append` has returned, and survives a power cut once `flush` has.
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RawBatch } from '../../core/batches.js';
 import { RECORD_BYTES_MAX } from '../../core/method.js';
 import { invariant, UserError } from '../../errors.js';
 import { FRAME_CONTENT_BYTES_MAX, FRAME_RECORDS_MAX } from './frame.js';
-import { createMeta, ioError, type LogMeta, PARTITIONS_MAX, readMeta } from './layout.js';
+import { createMeta, ioError, type LogMeta, makeFolder, PARTITIONS_MAX, readMeta } from './layout.js';
 import { takeLock } from './lock.js';
 import { PartitionWriter } from './partition-writer.js';
 import { applyRetention, type Retention } from './retention.js';
@@ -55,7 +54,7 @@ export async function openLogWriter(logDir: string, options: LogWriterOptions): 
     throw new UserError(`a log can have 1 to ${PARTITIONS_MAX} partitions, not ${partitions}`);
   }
   try {
-    await mkdir(logDir, { recursive: true });
+    await makeFolder(logDir);
   } catch (error) {
     throw ioError(error, logDir, 'write');
   }
