@@ -1,0 +1,263 @@
+// Dead letters in a topic, each exactly once: whatever is withdrawn, whoever publishes beside, and however often the
+// run is killed while it publishes. LETTER_KILLS=30 kills more often, KILL_SEED=… repeats a seed (moments are real
+// time: they vary a little).
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStore } from '../../src/adapters/duckdb/store.js';
+import {
+  readLetter,
+  sequenceOf,
+  type TopicLetter,
+  type TopicRecord,
+} from '../../src/adapters/kafka/dead-letters/letter-message.js';
+import { startLetterPublisher } from '../../src/adapters/kafka/dead-letters/letter-publisher.js';
+import { openTopicScan } from '../../src/adapters/kafka/topic-scan.js';
+import type { DeadLetter, LedgerCounts, LetterOutbox, Store } from '../../src/core/ports.js';
+import { BIN, clickAgg, temporaryDirectory } from '../cli/click-agg.js';
+import { commitOf, deadLetter, randomBy } from '../contract/commits.js';
+import { SERVICE_START_MS, service } from '../services.js';
+import { clientOf, connectionTo, newTopic } from './clusters.js';
+
+const KILLS = Number(process.env.LETTER_KILLS ?? 4);
+const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
+const RECORDS = 20_000;
+const PARTITIONS = 3;
+/** How long a killed run keeps its place in the group. */
+const SESSION = '4s';
+const PATIENCE_MS = 60_000;
+
+const directory = temporaryDirectory();
+let address: string;
+beforeAll(async () => {
+  address = (await service('kafka')).brokers;
+}, SERVICE_START_MS);
+afterAll(() => directory.remove());
+
+/** Everything committed that a topic holds, by partition in order. */
+async function recordsIn(
+  topic: string,
+): Promise<{ key: string | undefined; value: string; record: TopicRecord }[]> {
+  const scan = await openTopicScan(connectionTo(address), topic);
+  try {
+    const found: { key: string | undefined; value: string; record: TopicRecord }[] = [];
+    const last = new Map<number, number>();
+    const ranges = [...(await scan.ends())].map(([partition, { low, high }]) => {
+      return [partition, [{ from: low, to: high }]] as const;
+    });
+    await scan.read(new Map(ranges), (partition, message) => {
+      const record = readLetter(message);
+      if (!record) throw new Error(`a record that is none of ours: ${JSON.stringify(message)}`);
+      const sequence = sequenceOf(message)?.sequence ?? Number.NaN;
+      expect(sequence, 'ascending in its partition').toBeGreaterThan(last.get(partition) ?? -1);
+      last.set(partition, sequence);
+      found.push({ key: message.key?.toString(), value: String(message.value ?? ''), record });
+    });
+    return found;
+  } finally {
+    await scan.close();
+  }
+}
+
+function eventOf({ record }: { record: TopicRecord }): string {
+  if ('letter' in record)
+    return `${record.letter.partition}:${record.letter.offset} ${record.letter.verdict}`;
+  if ('withdrawn' in record) return `${record.withdrawn.partition}:${record.withdrawn.offset} withdrawn`;
+  return 'redriven';
+}
+
+describe('a publisher of dead letters', () => {
+  let topic: string;
+  let letterTopic: string;
+  let store: Store & LetterOutbox;
+  const warnings: string[] = [];
+
+  beforeAll(async () => {
+    topic = await newTopic(address, PARTITIONS);
+    letterTopic = await newTopic(address, 2);
+    store = await openStore(join(directory.path, 'publisher.duckdb'));
+    const producer = clientOf(address).producer();
+    await producer.connect();
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const messages = Array.from({ length: 3000 }, (_, n) => ({
+        ...{ partition, key: `k${n}`, value: `original ${partition}:${n}` },
+      }));
+      await producer.send({ topic, messages });
+    }
+    await producer.disconnect();
+  });
+  afterAll(() => store.close());
+
+  const publisher = (group = topic) =>
+    startLetterPublisher({
+      ...{ outbox: store, group, topic: letterTopic, connection: connectionTo(address) },
+      origin: { topic, methodHash: 'hash', methodVersion: 1 },
+      warn: (line) => warnings.push(line),
+    });
+  const bot = (partition: number, offset: number): DeadLetter => ({
+    ...deadLetter({ partition, offset }),
+    ...{ verdict: 'bot', reason: 'many clicks', clickId: 'c' },
+  });
+
+  test('sends original keys and bytes, tells what is gone, and takes back what was withdrawn', async () => {
+    const bytes = Buffer.from('bad \u0000 bytes');
+    const bad = { partition: 1, offset: 7, key: Buffer.from('k'), value: bytes, valueBytes: bytes.length };
+    await store.commit(commitOf({ deadLetters: [deadLetter(bad), bot(0, 3), bot(2, 2999), bot(2, 99_999)] }));
+    await store.commit(commitOf({ withdrawn: [{ partition: 0, offset: 3 }] }));
+    expect(await publisher().finish(PATIENCE_MS)).toEqual({ waiting: 0, trouble: undefined });
+    const records = await recordsIn(letterTopic);
+    expect(new Map(records.map((one) => [eventOf(one), [one.key, one.value]]))).toEqual(
+      new Map([
+        ['1:7 invalid', ['k', bytes.toString()]],
+        ['0:3 bot', ['k3', 'original 0:3']],
+        ['2:2999 bot', ['k2999', 'original 2:2999']],
+        ['2:99999 bot', [undefined, '']],
+        ['0:3 withdrawn', ['k3', '']],
+      ]),
+    );
+    const letters = records.flatMap(({ record }) => ('letter' in record ? [record.letter] : []));
+    expect(letters.map(({ offset, original }) => [offset, original])).toContainEqual([99_999, 'gone']);
+    expect(letters[0]).toMatchObject({ topic, methodHash: 'hash', reason: expect.any(String) });
+  });
+
+  test('goes on where the topic ends, also when two of them publish at a time', async () => {
+    const before = (await recordsIn(letterTopic)).length;
+    const letters = Array.from({ length: 3000 }, (_, n) => bot(n % PARTITIONS, n % 2999));
+    for (let i = 0; i < letters.length; i += 1000)
+      await store.commit(commitOf({ deadLetters: letters.slice(i, i + 1000) }));
+    const several = [publisher(), publisher(), publisher()];
+    const ends = await Promise.all(several.map((one) => one.finish(PATIENCE_MS)));
+    expect(ends.map(({ waiting }) => waiting)).toEqual([0, 0, 0]);
+    const records = await recordsIn(letterTopic);
+    expect(records.length).toBe(before + letters.length);
+    // The events of the store, and nothing else.
+    const events = await store.letterEvents(-1, 10_000);
+    const sequences = records.flatMap(({ record }) => ('sequence' in record ? [record.sequence] : []));
+    expect(sequences.sort((a, b) => a - b)).toEqual(events.map(({ sequence }) => sequence));
+  });
+
+  test('without a topic leaves them in the store, and says so', async () => {
+    const nowhere = startLetterPublisher({
+      ...{ outbox: store, group: 'g', topic: `${letterTopic}-none`, connection: connectionTo(address) },
+      origin: { topic, methodHash: 'hash', methodVersion: 1 },
+      warn: (line) => warnings.push(line),
+    });
+    const { waiting, trouble } = await nowhere.finish(PATIENCE_MS);
+    expect([waiting > 0 || trouble, trouble]).toEqual([expect.anything(), 'it is not there']);
+  });
+});
+
+interface Log {
+  topic: string;
+  letterTopic: string;
+  options: string[];
+}
+
+/** A log with much that is not billed, and where its letters go. */
+async function newLog(): Promise<Log> {
+  const topic = await newTopic(address, PARTITIONS, { 'max.message.bytes': '2097152' });
+  // It refuses records that are too long for the counting method: they come cut.
+  const letterTopic = await newTopic(address, 2);
+  const where = ['--brokers', address, '--topic', topic];
+  const shares = ['--malformed', '0.05', '--bots', '0.2', '--too-late', '0.02', '--late', '0.05'];
+  const load = ['loadgen', ...where, '--count', String(RECORDS), '--seed', String(SEED), ...shares];
+  await succeed([...load, '--event-rate', '50']);
+  const data = ['--data-dir', join(directory.path, 'killed')];
+  return { topic, letterTopic, options: [...where, ...data, '--dead-letter-topic', letterTopic] };
+}
+
+async function succeed(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await clickAgg(args, { cwd: directory.path });
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+/** Starts a run, and kills it some time after it began to count. */
+async function killedRun({ options }: Log, afterMs: number): Promise<void> {
+  const args = [BIN, 'run', ...options, '--commit-every', '50ms', '--kafka-session-timeout', SESSION];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'exit');
+  const lines: string[] = [];
+  const counting = new Promise<void>((resolve) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      lines.push(line);
+      if (line.startsWith('counting ')) resolve();
+    });
+  });
+  await Promise.race([counting, ended]);
+  await Promise.race([sleep(afterMs), ended]);
+  expect(child.exitCode, lines.join('\n')).toBeNull();
+  child.kill('SIGKILL');
+  await ended;
+}
+
+test(`a run that is killed ${KILLS} times publishes every letter once (KILL_SEED=${SEED})`, async () => {
+  const random = randomBy(SEED);
+  const log = await newLog();
+  const seen: number[] = [];
+  for (let i = 0; i < KILLS; i++) {
+    await killedRun(log, 100 + 3000 * random());
+    seen.push((await recordsIn(log.letterTopic)).length);
+  }
+  await succeed(['run', ...log.options, '--until-end', '--kafka-session-timeout', SESSION]);
+  const records = await recordsIn(log.letterTopic);
+  console.info(`${seen.join(', ')} of ${records.length} events published at the kills (KILL_SEED=${SEED})`);
+
+  const standing = new Map<string, TopicLetter>();
+  for (const { record } of records) {
+    if ('letter' in record) {
+      const place = `${record.letter.partition}:${record.letter.offset}`;
+      expect(standing.has(place), `${place} is there twice`).toBe(false);
+      standing.set(place, record.letter);
+    } else if ('withdrawn' in record) {
+      const { partition, offset } = record.withdrawn;
+      expect(standing.delete(`${partition}:${offset}`), 'withdrawn before it was there').toBe(true);
+    }
+  }
+  const data = ['--data-dir', join(directory.path, 'killed'), '--json'];
+  const ledger = JSON.parse(await succeed(['query', '--ledger', ...data])) as LedgerCounts;
+  expect(ledger.records).toBe(RECORDS);
+  for (const verdict of ['invalid', 'too_late', 'bot'] as const) {
+    const letters = [...standing.values()].filter((letter) => letter.verdict === verdict);
+    expect(letters.length, verdict).toBe(ledger[verdict]);
+    expect(letters.length, verdict).toBeGreaterThan(0);
+  }
+  const store = await openStore(join(directory.path, 'killed', 'store.duckdb'));
+  const stored = await store.deadLetters({ verdict: undefined, reason: undefined, at: [], limit: RECORDS });
+  await store.close();
+  expect(new Set(stored.map(shortOf))).toEqual(new Set([...standing.values()].map(shortOf)));
+  await expectOriginals(log, [...standing.values()]);
+}, 300_000);
+
+function shortOf({ partition, offset, verdict, reason }: DeadLetter): string {
+  return `${partition}:${offset} ${verdict} ${reason}`;
+}
+
+/** Key and value are those of the record that the letter names. */
+async function expectOriginals({ topic }: Log, letters: readonly TopicLetter[]): Promise<void> {
+  const wanted = new Map(letters.map((letter) => [`${letter.partition}:${letter.offset}`, letter]));
+  const scan = await openTopicScan(connectionTo(address), topic);
+  const ranges = [...(await scan.ends())].map(([partition, { low, high }]) => {
+    return [partition, [{ from: low, to: high }]] as const;
+  });
+  let compared = 0;
+  let cut = 0;
+  await scan.read(new Map(ranges), (partition, { offset, key, value }) => {
+    const letter = wanted.get(`${partition}:${offset}`);
+    if (!letter) return;
+    compared++;
+    const bytes = Buffer.from(letter.value ?? []);
+    const original = value ?? Buffer.alloc(0);
+    const same =
+      Buffer.from(letter.key ?? []).equals(key ?? Buffer.alloc(0)) &&
+      bytes.equals(letter.original === 'cut' ? original.subarray(0, 262_144) : original);
+    if (letter.original === 'cut') cut++;
+    if (!same) throw new Error(`${partition}:${offset} is not as it came`);
+  });
+  await scan.close();
+  expect(compared).toBe(letters.length);
+  expect(cut).toBeGreaterThan(0);
+}
