@@ -1,42 +1,19 @@
 // `npm run bench`: how fast, with how much memory, and how both grow. Everything is measured in one run, one
 // after the other, each in a process of its own, so that the ratios hold whatever machine this is.
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { $ } from 'zx';
 import { createTerminal } from '../ui/create-terminal.js';
+import { benchKafka } from './kafka.js';
+import { BIN, type Measure, measure } from './measure.js';
+import { benchStores } from './stores.js';
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const BIN = here('../../bin/click-agg.js');
-const HOOK = here('./usage-hook.js');
-
-interface Measure {
-  seconds: number;
-  cpuS: number;
-  rssBytes: number;
-  /** What the process printed: a JSON document. */
-  result: unknown;
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'click-agg-bench-'));
-
-/** Runs a script of ours to its end. */
-async function measure(args: readonly string[]): Promise<Measure> {
-  const usageFile = join(folder, 'usage.json');
-  const startedMs = performance.now();
-  const { exitCode, stdout, stderr } = await $({
-    quiet: true,
-    nothrow: true,
-    env: { ...process.env, BENCH_USAGE_FILE: usageFile },
-  })`${process.execPath} --import ${HOOK} ${args}`;
-  const seconds = (performance.now() - startedMs) / 1000;
-  if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}: ${stderr}`);
-  const usage = JSON.parse(readFileSync(usageFile, 'utf8')) as Pick<Measure, 'cpuS' | 'rssBytes'>;
-  return { seconds, ...usage, result: JSON.parse(stdout) };
-}
 
 interface RunResult {
   horizon: { clicks: number; bytes: number };
@@ -60,7 +37,7 @@ async function round(clicks: number, names: ReadonlySet<string>): Promise<Map<st
   for (const [name, args] of steps) {
     if (!names.has(name)) continue;
     process.stderr.write(`${name}, ${clicks} clicks …\n`);
-    measures.set(name, await measure(args));
+    measures.set(name, await measure(folder, args));
   }
   await rm(file);
   return measures;
@@ -76,8 +53,11 @@ const EVERYTHING = new Set([
 ]);
 const GROWTH = new Set(['loadgen to a file', 'run', 'lake', 'recomputation']);
 
-const { values } = parseArgs({
+// `kafka`, `stores`: only that part.
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    brokers: { type: 'string' },
     clicks: { type: 'string', default: '3000000' },
     growth: { type: 'string', default: '1000000,10000000' },
     json: { type: 'boolean', default: false },
@@ -96,6 +76,16 @@ const clicks = Number(values.clicks);
 const sizes = values.growth === '' ? [] : values.growth.split(',').map(Number);
 
 try {
+  if (positionals.includes('kafka')) {
+    await benchKafka({ clicks, folder, brokers: values.brokers, terminal });
+  } else if (positionals.includes('stores')) {
+    await benchStores({ folder, terminal, measure: (args) => measure(folder, args) });
+  } else await benchAll();
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function benchAll(): Promise<void> {
   const main = await round(clicks, EVERYTHING);
   const growth = new Map<number, Map<string, Measure>>();
   for (const size of sizes) growth.set(size, await round(size, GROWTH));
@@ -110,8 +100,6 @@ try {
     await printMain(main);
     await printGrowth(growth);
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
 }
 
 async function printMain(measures: Map<string, Measure>): Promise<void> {
