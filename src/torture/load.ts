@@ -18,6 +18,8 @@ export interface Load {
   /** Ends loadgen and starts it again: it sees partitions that were added. */
   restart(): Promise<void>;
   stop(): Promise<void>;
+  /** What time it is for the clicks, epoch ms. */
+  eventTimeMs(): number;
   readonly program: Program;
 }
 
@@ -25,6 +27,7 @@ export interface Load {
 export function startLoad(options: LoadOptions): Load {
   const { topic, seed, rate, pace, directory, environment } = options;
   const startedMs = Date.now();
+  const eventTimeMs = () => BEGIN_MS + (Date.now() - startedMs) * pace;
   let starts = 0;
   const program = new Program({
     name: 'loadgen',
@@ -32,14 +35,13 @@ export function startLoad(options: LoadOptions): Load {
     environment,
     endless: true,
     args() {
-      const nowMs = BEGIN_MS + (Date.now() - startedMs) * pace;
-      const time = ['--start', new Date(nowMs).toISOString(), '--event-rate', String(rate / pace)];
+      const time = ['--start', new Date(eventTimeMs()).toISOString(), '--event-rate', String(rate / pace)];
       const faults = ['--late', '3%', '--too-late', '1%', '--duplicates', '3%', '--double-clicks', '4%'];
-      const more = ['--malformed', '1%', '--bots', '5%', '--disorder', '10%', '--day-night', '0'];
-      const people = ['--users', '20000', '--ads', '300', '--campaigns', '20'];
+      const more = ['--malformed', '1%', '--bots', '5%', '--disorder', '20%', '--day-night', '0'];
+      const people = ['--users', '5000', '--ads', '40', '--campaigns', '10'];
       const how = ['--topic', topic, '--rate', String(rate), '--seed', String(seed + starts++)];
       return ['loadgen', ...how, ...time, ...faults, ...more, ...people];
     },
   });
-  return { program, restart: async () => program.interrupt(), stop: () => program.stop() };
+  return { program, eventTimeMs, restart: async () => program.interrupt(), stop: () => program.stop() };
 }

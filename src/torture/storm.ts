@@ -9,9 +9,10 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { Random } from '../core/loadgen/random.js';
 import { type Service, startService } from '../services/service.js';
+import { type Bursts, startBursts } from './bursts.js';
 import { deal, FAULTS, type Victims } from './faults.js';
 import { type Load, startLoad } from './load.js';
-import { Program } from './program.js';
+import { activeOf, Program } from './program.js';
 import { type Proof, prove } from './proof.js';
 import { endsOf, quietKafka } from './topic-census.js';
 
@@ -23,8 +24,11 @@ const PARTITIONS_FIRST = 4;
 const PARTITIONS_ADDED = 2;
 const PARTITIONS_MAX = 10;
 /** Between two faults. */
-const QUIET_MS_MIN = 1000;
-const QUIET_MS_MAX = 8000;
+const QUIET_MS_MIN = 500;
+const QUIET_MS_MAX = 6000;
+/** So many faults wait until a run counts, for so long at most. */
+const RECOVERED_SHARE = 0.6;
+const RECOVERED_MS = 30_000;
 /** When the load has ended, everything is counted within this time. */
 const CALM_MS = 240_000;
 const POLL_MS = 500;
@@ -83,6 +87,7 @@ interface Scene {
   runs: Victims['runs'];
   lake: Program;
   load: Load;
+  bursts: Bursts;
   evidence: Parameters<typeof prove>[0];
 }
 
@@ -123,9 +128,10 @@ async function setUp({ directory, seed, rate, say }: StormOptions): Promise<Scen
   ];
   const lake = start('lake', ['lake', ...lakeArgs, '--older-than', '5s', '--quiet']);
   const load = startLoad({ directory, environment, topic: TOPIC, seed, rate, pace: 60 });
+  const bursts = startBursts(brokers, TOPIC, load.eventTimeMs);
   const programs = [...runs.map(({ program }) => program), lake, load.program];
   return {
-    ...{ kafka, postgres, environment, runs, lake, load },
+    ...{ kafka, postgres, environment, runs, lake, load, bursts },
     programs: new Map(programs.map((program) => [program.name, program])),
     evidence: {
       ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
@@ -145,9 +151,12 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
     addPartitions: () => addPartitions(scene.evidence.brokers),
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
   };
+  await untilActive(victims);
   const startedMs = Date.now();
   const count: Record<string, number> = {};
   for (const name of deal(random)) {
+    // Some strike what works, some what still recovers from the one before.
+    if (random.unit() < RECOVERED_SHARE) await untilActive(victims);
     await victims.sleep(QUIET_MS_MIN + random.below(QUIET_MS_MAX - QUIET_MS_MIN));
     const atMs = Date.now() - startedMs;
     if (atMs >= durationMs) break;
@@ -156,6 +165,11 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
     count[name] = (count[name] ?? 0) + 1;
   }
   return count;
+}
+
+async function untilActive({ runs, sleep: wait }: Victims): Promise<void> {
+  const untilMs = Date.now() + RECOVERED_MS;
+  while (!activeOf(runs) && Date.now() < untilMs) await wait(POLL_MS);
 }
 
 async function addPartitions(brokers: string): Promise<boolean> {
@@ -174,9 +188,10 @@ async function addPartitions(brokers: string): Promise<boolean> {
 
 /** Ends the load, waits until all is counted and kept, ends the programs. Gives what went wrong. */
 async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string[]> {
-  const { environment, evidence, load, runs, lake } = scene;
+  const { environment, evidence, load, bursts, runs, lake } = scene;
   const problems: string[] = [];
   await load.stop();
+  await bursts.stop();
   const ends = await endsOf(evidence.brokers, TOPIC);
   const behind = await untilCounted(evidence, ends, signal);
   if (behind.length > 0) problems.push(`not counted after ${CALM_MS / 1000} s: ${behind.join(', ')}`);
@@ -223,7 +238,8 @@ async function untilCounted(
   }
 }
 
-async function tearDown({ programs, kafka, postgres }: Scene): Promise<void> {
+async function tearDown({ programs, kafka, postgres, bursts }: Scene): Promise<void> {
+  bursts.abandon();
   for (const program of programs.values()) await program.discard();
   await kafka.kill();
   await postgres.kill();
