@@ -8,6 +8,7 @@ import { methodHash } from '../core/method-hash.js';
 import type { LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
+import { LogStartCheck } from './log-start-check.js';
 
 /** A commit is due after `commitEveryMs`, or when so much awaits it. */
 const PENDING_CELLS_MAX = 300_000;
@@ -48,6 +49,8 @@ export async function createRunLoop(options: RunLoopOptions): Promise<RunLoop> {
 class Loop implements RunLoop {
   private aggregator!: Aggregator;
   private from: Positions = new Map();
+  /** While memory is rebuilt from the log's beginning. */
+  private startCheck: LogStartCheck | undefined;
   private committing: Promise<void> | undefined;
   private commitFailure: Error | undefined;
   private lastCommitAtMs = Date.now();
@@ -73,6 +76,7 @@ class Loop implements RunLoop {
     const quiet = input.seekable ? {} : { quietAfterRecords: Number.POSITIVE_INFINITY };
     this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
     const state = await store.state();
+    this.startCheck = holdFor && new LogStartCheck(holdFor.clicks, method);
     this.from = this.aggregator.restore(state, holdFor ? { holdFor } : {});
     const counted = new Set(state.positions.map(({ partition }) => partition));
     for (const [partition, start] of await input.starts())
@@ -120,6 +124,10 @@ class Loop implements RunLoop {
 
   private push(batch: DecodedBatch): void {
     const nowMs = Date.now();
+    if (this.startCheck) {
+      this.startCheck.check(batch);
+      if (this.aggregator.rebuilding.length === 0) this.startCheck = undefined;
+    }
     this.aggregator.push(batch);
     this.records += batch.count;
     for (let i = 0; i < batch.count; i++) {

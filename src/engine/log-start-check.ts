@@ -1,0 +1,48 @@
+// When memory is rebuilt from the log's beginning, that must lie before everything memory has to reach back to.
+// Where retention has deleted more, a click could only be judged by half of what it takes: better to stop.
+import type { TooOldClick } from '../core/aggregator.js';
+import type { DecodedBatch } from '../core/decoded-batch.js';
+import { BUCKET_MS, type Method } from '../core/method.js';
+import { UserError } from '../errors.js';
+
+export class LogStartCheck {
+  private readonly neededFromMs: number;
+  private readonly seen = new Set<number>();
+
+  /** `clicks`: those for whose sake memory is rebuilt. */
+  constructor(
+    clicks: readonly TooOldClick[],
+    private readonly method: Method,
+  ) {
+    const { botWindowMs, doubleClickMs } = method;
+    // More than any rounding to minutes and slices can make of it.
+    const reachMs = 3 * botWindowMs + 2 * doubleClickMs + 2 * BUCKET_MS;
+    this.neededFromMs = Math.min(...clicks.map(({ eventTimeMs }) => eventTimeMs)) - reachMs;
+  }
+
+  /**
+   * Looks at the first record of each partition. No deleted one was appended later, and none is younger than its append
+   * time allows; of a log without append times nothing can be said. UserError: records may be missing.
+   */
+  check({ count, partition, offset, appendTimeMs }: DecodedBatch): void {
+    for (let i = 0; i < count; i++) {
+      if (this.seen.has(partition[i]!)) continue;
+      this.seen.add(partition[i]!);
+      const youngestDeletedMs = appendTimeMs[i]! + this.method.clockSkewMs;
+      if (offset[i] === 0 || !(youngestDeletedMs >= this.neededFromMs)) continue;
+      throw new UserError(
+        `a click of ${timeOf(this.neededFromMs)} can't be judged: partition ${partition[i]} of the log begins at ` +
+          `offset ${offset[i]}, of ${timeOf(appendTimeMs[i]!)}`,
+        {
+          hint:
+            'Retention has deleted what it has to be compared with. Lengthen the retention; ' +
+            'what the lake holds can still be recomputed (click-agg backfill).',
+        },
+      );
+    }
+  }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
