@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PostgresStoreOptions } from '../adapters/postgres/store.js';
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
@@ -25,7 +26,7 @@ export type Reader = StoreReader &
 /** The store for its one writer, made if there is none. UserError: it can't be used, and why. */
 export async function openStore(
   { dataDir, store }: StorePlace,
-  options: { onWait?: (line: string) => void } = {},
+  options: PostgresStoreOptions = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
   if (isFile(store)) return await (await duckdb()).openStore(fileOf(dataDir));
   return await (await postgres()).openStore(store, options);

@@ -24,8 +24,13 @@ export interface ConnectionsOptions {
   /** Waits for a server that is gone, since the one who asks will live on. */
   patient: boolean;
   /** Told in one line when the server is gone and waited for. */
-  onWait?: (line: string) => void;
+  onWait?: ((line: string) => void) | undefined;
+  /** Aborted: whoever waits for the server has waited long enough. */
+  signal?: AbortSignal | undefined;
 }
+
+/** Attempts that even somebody in a hurry makes. */
+const ATTEMPTS_MIN = 3;
 
 export class Connections {
   private readonly pool: pg.Pool;
@@ -65,9 +70,9 @@ export class Connections {
       ),
     );
 
-  /** Runs `work`, the first on these connections, outside of a transaction; only a server that starts up is waited for. */
-  atOnce<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    return this.insistently({ patient: false }, () => this.withClient(work));
+  /** Runs `work`, the first on these connections, outside of a transaction; unless `patient`, only a server that starts up is waited for. */
+  atOnce<T>(work: (client: pg.ClientBase) => Promise<T>, patient = false): Promise<T> {
+    return this.insistently({ patient }, () => this.withClient(work));
   }
 
   private async withClient<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
@@ -108,7 +113,8 @@ export class Connections {
       } catch (error) {
         const waitMs = sqlStateOf(error) === STARTING_UP ? STARTING_WAIT_MS : 0;
         const patienceMs = patient ? GONE_WAIT_MS : waitMs;
-        const isOver = Date.now() - startedMs >= patienceMs || this.closing.signal.aborted;
+        const inHurry = this.options.signal?.aborted === true && attempt + 1 >= ATTEMPTS_MIN;
+        const isOver = Date.now() - startedMs >= patienceMs || this.closing.signal.aborted || inHurry;
         const told = serverError(error, this.address);
         if (!isPassing(error) || isOver) throw told;
         if (attempt === 1) {

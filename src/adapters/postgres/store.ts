@@ -15,7 +15,11 @@ import { Writer } from './writer.js';
 
 export interface PostgresStoreOptions {
   /** Told in one line when the server is gone and waited for. */
-  onWait?: (line: string) => void;
+  onWait?: ((line: string) => void) | undefined;
+  /** The server is waited for when the store is opened, too: it may be restarting just when a process takes over. */
+  waitsToOpen?: boolean | undefined;
+  /** Aborted: nobody waits any more. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,12 +30,13 @@ export async function openStore(
   url: string,
   options: PostgresStoreOptions = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
-  const connections = new Connections(parseAddress(url), { ...options, patient: true });
+  const { onWait, signal, waitsToOpen } = options;
+  const connections = new Connections(parseAddress(url), { onWait, signal, patient: true });
   try {
     await connections.atOnce(async (client) => {
       await requireServerVersion(client, connections.address);
       await migrate(client, connections.address);
-    });
+    }, waitsToOpen);
     return storeOf(connections, await Writer.open(connections));
   } catch (error) {
     await connections.close();
