@@ -20,7 +20,7 @@ const open = new Set([...ends].filter(([, end]) => end > 0).map(([partition]) =>
 const consumer = kafka.consumer({
   groupId: randomUUID(),
   maxBytes: 8 * 1_048_576,
-  maxBytesPerPartition: 1_048_576,
+  maxBytesPerPartition: 524_288,
   minBytes: 65_536,
   maxWaitTimeInMs: 100,
 });
