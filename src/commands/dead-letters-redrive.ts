@@ -7,18 +7,14 @@ import type { RawBatch } from '../core/batches.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import { createDecoder } from '../core/decoder.js';
 import { BUCKET_MS, DEFAULT_METHOD, INVALID_REASONS, type Method } from '../core/method.js';
-import type { DeadLetter, StoredState, StoreReader } from '../core/ports.js';
-import { checkedDataDir } from '../engine/data-dir.js';
+import type { DeadLetter, StoredState } from '../core/ports.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
-import { clusterOptions, topicOption } from '../options/kafka.js';
 import { onOff, optionalText, texts } from '../options/option.js';
-import { dataDirOption } from '../options/shared.js';
-import { storeOption } from '../options/store.js';
-import { openBooks } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { placeOf } from './dead-letters-options.js';
-import { destinationOf } from './redrive-destination.js';
+import { letterPlaceOptions } from './dead-letters-place.js';
+import { openRedriveBooks, type RedriveBooks } from './redrive-books.js';
 
 /** All records are checked before the first is sent, so they are in memory. */
 const RECORDS_MAX = 200_000;
@@ -29,6 +25,7 @@ const LOOKED_UP = 500;
 /** A record to be sent, and how a person finds it: `line 3`, `record 0:17`. */
 interface Sent extends MendedRecord {
   name: string;
+  key?: Uint8Array | undefined;
 }
 
 export const redriveCommand = command({
@@ -38,10 +35,11 @@ export const redriveCommand = command({
     'Reads the lines that export wrote, mended, or bare clicks, and appends them to the embedded log, with ' +
     '--brokers to the Kafka topic, or to a file for those who keep their clicks elsewhere. --at sends letters ' +
     'again as they are: for those that came from the future and whose time has come. All are checked first; if ' +
-    'one would still be invalid, nothing is sent. Letters are marked, and not sent twice unless --again says so.',
+    'one would still be invalid, nothing is sent. Letters are marked, and not sent twice unless --again says so: ' +
+    'with --brokers in the topic of dead letters, where they are looked up, too (--dead-letter-topic none: in the ' +
+    'store), in one transaction with what is sent.',
   options: {
-    ...dataDirOption,
-    ...storeOption,
+    ...letterPlaceOptions,
     input: optionalText({
       flag: 'input',
       short: 'i',
@@ -61,8 +59,6 @@ export const redriveCommand = command({
       flagOnly: true,
       about: 'write them as NDJSON into a new file or standard output instead of the log',
     }),
-    ...clusterOptions,
-    ...topicOption,
     again: onOff({ flag: 'again', flagOnly: true, about: 'send letters that were sent before' }),
   },
   examples: [
@@ -73,14 +69,13 @@ export const redriveCommand = command({
   async run({ options, terminal }) {
     const { input, at, output, again } = options;
     if ((input === undefined) === (at.length === 0)) throw new UsageError('give --input or --at');
-    const dataDir = await checkedDataDir(options.dataDir);
-    const books = await openBooks(options);
+    const books = await openRedriveBooks(options, terminal);
     try {
       const records =
         input === undefined ? await originals(books, at) : await mendedOf(readLines(input), input);
       await checkLetters(books, records, again);
       const state = await books.state();
-      const destination = await destinationOf(options, dataDir, terminal);
+      const destination = await books.destination();
       try {
         const decoded = checkRecords(records, state.method ?? DEFAULT_METHOD, destination.partitions);
         if (destination.isLog) {
@@ -91,10 +86,7 @@ export const redriveCommand = command({
       } finally {
         await destination.close();
       }
-      await books.markRedriven(
-        records.flatMap(({ letter }) => letter ?? []),
-        Date.now(),
-      );
+      await books.mark(records.flatMap(({ letter }) => letter ?? []));
       const sent = { sent: records.length, to: destination.name };
       if (output === '-') terminal.info(`${sent.sent} records sent`);
       else if (terminal.wantsJson) await terminal.json(sent);
@@ -106,7 +98,7 @@ export const redriveCommand = command({
 });
 
 /** The letters themselves, as they came. */
-async function originals(reader: StoreReader, at: readonly string[]): Promise<Sent[]> {
+async function originals(reader: RedriveBooks, at: readonly string[]): Promise<Sent[]> {
   const records: Sent[] = [];
   for (const text of at) {
     const place = placeOf(text);
@@ -118,7 +110,8 @@ async function originals(reader: StoreReader, at: readonly string[]): Promise<Se
         hint: 'click-agg backfill bills clicks that came too late.',
       });
     }
-    records.push({ name: `record ${text}`, letter: place, value: letter.value ?? new Uint8Array() });
+    const value = letter.value ?? new Uint8Array();
+    records.push({ name: `record ${text}`, letter: place, value, key: letter.key });
   }
   return records;
 }
@@ -155,7 +148,7 @@ async function mendedOf(lines: AsyncIterable<string>, input: string): Promise<Se
 }
 
 async function lettersAt(
-  reader: StoreReader,
+  reader: RedriveBooks,
   at: readonly { partition: number; offset: number }[],
 ): Promise<DeadLetter[]> {
   const found: DeadLetter[] = [];
@@ -168,7 +161,7 @@ async function lettersAt(
 }
 
 /** Refuses letters that there are not, that were sent before, and those that would only become duplicates. */
-async function checkLetters(reader: StoreReader, records: readonly Sent[], again: boolean): Promise<void> {
+async function checkLetters(reader: RedriveBooks, records: readonly Sent[], again: boolean): Promise<void> {
   const keyOf = ({ partition, offset }: { partition: number; offset: number }): string =>
     `${partition}:${offset}`;
   const places = records.flatMap(({ letter }) => letter ?? []);
@@ -194,6 +187,8 @@ async function checkLetters(reader: StoreReader, records: readonly Sent[], again
     }
   }
 }
+
+type CountedSoFar = Pick<StoredState, 'positions' | 'method'>;
 
 /** Decodes the records as the engine will; a UserError names the first that is still invalid. */
 function checkRecords(records: readonly Sent[], method: Method, partitions: number): DecodedBatch {
@@ -229,7 +224,7 @@ function checkRecords(records: readonly Sent[], method: Method, partitions: numb
 function refuseAhead(
   records: readonly Sent[],
   decoded: DecodedBatch,
-  { positions, method = DEFAULT_METHOD }: StoredState,
+  { positions, method = DEFAULT_METHOD }: CountedSoFar,
 ): void {
   const newestMs = Math.max(...positions.map(({ maxEventTimeMs }) => maxEventTimeMs));
   if (newestMs === -Infinity) return;
@@ -248,7 +243,7 @@ function refuseAhead(
 /** A click that is older than the watermark allows is not billed by sending it again. */
 function warnOfLate(
   decoded: DecodedBatch,
-  { positions, method = DEFAULT_METHOD }: StoredState,
+  { positions, method = DEFAULT_METHOD }: CountedSoFar,
   terminal: Terminal,
 ): void {
   const newest = new Map(positions.map(({ partition, maxEventTimeMs }) => [partition, maxEventTimeMs]));

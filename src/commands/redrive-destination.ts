@@ -10,13 +10,21 @@ import { type clusterOptions, connectionOf, type topicOption } from '../options/
 import type { OptionValues } from '../options/option.js';
 import type { Terminal } from '../ui/terminal.js';
 
+/** A record to be sent. */
+export interface RecordToSend {
+  value: Uint8Array;
+  /** Of a letter that is sent as it came. */
+  key?: Uint8Array | undefined;
+  letter: { partition: number; offset: number } | undefined;
+}
+
 export interface Destination {
   readonly name: string;
   readonly partitions: number;
   /** Whether `run` counts what is sent there, and not whoever takes it from a file. */
   readonly isLog: boolean;
   /** Resolves when all records are durable there. `decoded`: the same records. */
-  send(records: readonly { value: Uint8Array }[], decoded: DecodedBatch): Promise<void>;
+  send(records: readonly RecordToSend[], decoded: DecodedBatch): Promise<void>;
   close(): Promise<void>;
 }
 

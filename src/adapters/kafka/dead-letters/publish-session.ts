@@ -1,19 +1,18 @@
 // One producer's time: it fences whoever published before, looks where the topic ends, and goes on behind it. After
 // any trouble the session is thrown away, and the next one finds out what has become of its last transaction.
-import type { Message, Producer, Transaction } from 'kafkajs';
+import type { Producer } from 'kafkajs';
 import type { LetterEvent, LetterOutbox } from '../../../core/ports.js';
-import { type KafkaConnection, kafkaClient } from '../connection.js';
+import type { KafkaConnection } from '../connection.js';
 import { openTopicScan, type TopicScan } from '../topic-scan.js';
 import { TopicView } from '../topic-view.js';
 import { isWorldly } from '../world-errors.js';
 import { lastPublished } from './last-published.js';
 import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
 import { originalsOf } from './originals.js';
+import { fencingProducer, sendTogether } from './transactions.js';
 
 /** A transaction that is left open by a process that died is undone by the brokers after so long at the latest. */
 const TRANSACTION_MS = 60_000;
-/** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
-const PARTITION_BYTES_MAX = 524_288;
 /** Where the topic refuses longer ones. */
 const CUT_BYTES = 262_144;
 
@@ -64,7 +63,9 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
   options.signal.addEventListener('abort', closeNow);
   try {
     const partitions = (await view.ranges()).size;
-    producer = await fencingProducer(options);
+    producer = await fencingProducer({
+      ...{ connection, transactionalId: `${options.group}.${topic}`, timeoutMs: TRANSACTION_MS },
+    });
     const { id: store, published } = await outbox.letterStream();
     // Opened behind the fence: a scan that was open before might not see the last transaction's end.
     scan = await openTopicScan(connection, topic);
@@ -87,10 +88,11 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
         const originals = await originalsOf(events, lookUp);
         const messages = events.map((event) => {
           const original = cutTo(originals.get(event.sequence)!, options.cutValues ? CUT_BYTES : Infinity);
+          // It follows that of the click: what becomes of one record stays in order.
           const partition = event.letter.partition % partitions;
-          return { ...letterMessage(event, original, { ...origin, store }), partition };
+          return { ...letterMessage(event, original, { ...origin, store }), topic, partition };
         });
-        const bytes = await inTransaction(producer!, (transaction) => sendAll(transaction, topic, messages));
+        const bytes = await sendTogether(producer!, messages);
         sequence = events.at(-1)!.sequence;
         return bytes;
       },
@@ -100,67 +102,6 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
     await close();
     throw error;
   }
-}
-
-/** A producer that nobody of the same name can write beside: older ones are fenced, their transaction is settled. */
-async function fencingProducer({ connection, topic, group }: SessionOptions): Promise<Producer> {
-  const kafka = await kafkaClient(connection, { retries: 5 });
-  const { default: kafkajs } = await import('kafkajs');
-  const producer = kafka.producer({
-    transactionalId: `${group}.${topic}`,
-    transactionTimeout: TRANSACTION_MS,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-  });
-  await producer.connect();
-  // Its first transaction is what gives it its epoch.
-  await (await producer.transaction()).abort();
-  return producer;
-}
-
-async function inTransaction<T>(
-  producer: Producer,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  const transaction = await producer.transaction();
-  const result = await work(transaction);
-  await transaction.commit();
-  return result;
-}
-
-/** A record's partition follows that of the click: what becomes of one record stays in order. */
-async function sendAll(
-  transaction: Transaction,
-  topic: string,
-  messages: readonly (Message & { partition: number })[],
-): Promise<number> {
-  let bytes = 0;
-  let request: Message[] = [];
-  const filled = new Map<number, number>();
-  const flush = async (): Promise<void> => {
-    if (request.length > 0)
-      await transaction.sendBatch({ acks: -1, topicMessages: [{ topic, messages: request }] });
-    request = [];
-    filled.clear();
-  };
-  for (const message of messages) {
-    const size = bytesOf(message);
-    const partitionBytes = (filled.get(message.partition) ?? 0) + size;
-    if (partitionBytes > PARTITION_BYTES_MAX && filled.has(message.partition)) await flush();
-    filled.set(message.partition, (filled.get(message.partition) ?? 0) + size);
-    request.push(message);
-    bytes += size;
-  }
-  await flush();
-  return bytes;
-}
-
-/** About: with its headers. */
-function bytesOf({ key, value, headers = {} }: Message): number {
-  let bytes = (key?.length ?? 0) + (value?.length ?? 0) + 100;
-  for (const [name, text] of Object.entries(headers)) bytes += name.length + String(text).length + 4;
-  return bytes;
 }
 
 function cutTo(original: OriginalRecord, bytesMax: number): OriginalRecord {
