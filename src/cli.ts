@@ -1,6 +1,7 @@
 // From argv to an exit code: parses the line, resolves the options, runs the command, and says what went
 // wrong. The only place that sets exit codes, listens to signals and prints errors.
 import { commandEntries } from './commands/index.js';
+import { checkedDataDir } from './engine/data-dir.js';
 import { EXIT, UserError } from './errors.js';
 import type { Command, CommandContext, CommandEntry } from './options/command.js';
 import { checkConfigKeys, readConfigFile } from './options/config-file.js';
@@ -70,6 +71,8 @@ async function runCommand(
     const { structuredLog } = await import('./ui/structured-log.js');
     log.structured = structuredLog(process.stderr);
   }
+  // A newer version's directory is refused before any command touches it.
+  if (typeof options.dataDir === 'string') await checkedDataDir(options.dataDir);
   const context = { options, args, terminal: terminalOf(options, log), signal };
   return (await command.run?.(context)) ?? EXIT.ok;
 }

@@ -1,7 +1,6 @@
 // Where the subcommands of `dead-letters` look: at the topic with --brokers, else at the store.
 import type { LetterReader, LetterTopicPlace } from '../adapters/kafka/dead-letters/letter-topic.js';
 import type { Revision } from '../core/ports.js';
-import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError } from '../errors.js';
 import {
   clusterOptions,
@@ -47,6 +46,5 @@ export async function openLetters(options: PlaceOptions): Promise<OpenedLetters>
     const { openLetterTopic } = await import('../adapters/kafka/dead-letters/letter-topic.js');
     return { ...(await openLetterTopic(place)), revisions: async () => [] };
   }
-  await checkedDataDir(options.dataDir);
   return await openReader(options);
 }

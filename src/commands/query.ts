@@ -9,7 +9,6 @@ import {
   type TotalsQuery,
   type TotalsRow,
 } from '../core/ports.js';
-import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError } from '../errors.js';
 import { command } from '../options/command.js';
 import { type OptionValues, oneOf, onOff, optionalInteger, texts } from '../options/option.js';
@@ -84,7 +83,6 @@ export const queryCommand = command({
     const query = queryOf(options);
     const format = terminal.wantsJson ? 'json' : options.format;
     if (options.ledger) refuseWithLedger(options);
-    await checkedDataDir(options.dataDir);
     const reader = await openReader(options);
     try {
       const { fromMs, toMs } = query;

@@ -34,7 +34,7 @@ const OPEN_TO_ALL = [
 
 /** What each room may import of the others. Commands and the bench wire everything together. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  '': ['commands', 'options', 'ui'],
+  '': ['commands', 'engine', 'options', 'ui'],
   core: [],
   options: ['core', 'ui', 'adapters/kafka', 'lake'],
   ui: ['core', 'batch', 'lake'],
