@@ -7,6 +7,7 @@ import type { RawBatch } from '../../src/core/batches.js';
 import type { Source } from '../../src/core/ports.js';
 import { type LakeResult, type WriteLakeOptions, writeLake } from '../../src/lake/lake-writer.js';
 import { openLake } from '../../src/lake/read-lake.js';
+import type { LakePlace } from '../../src/lake/storage.js';
 import { batchOf } from './decoding.js';
 
 export interface TestRecord {
@@ -100,9 +101,10 @@ export async function rowsFrom(relation: string, columns = '*'): Promise<Row[]> 
 }
 
 /** All rows as a reader by the manifest sees them. */
-export async function rowsByManifest(lakeDir: string, columns = '*'): Promise<Row[]> {
-  const lake = await openLake(lakeDir, { required: false });
+export async function rowsByManifest(place: LakePlace, columns = '*'): Promise<Row[]> {
+  const lake = await openLake(place, { required: false });
   try {
+    await lake.fetch();
     return await rowsFrom(lake.relation(), columns);
   } finally {
     lake.release();

@@ -1,6 +1,6 @@
 """Reads a lake with pyarrow, as a data set of its folders, and prints what it found as JSON.
 
-Not part of the test suite (this project needs nothing but Node): run by hand as
+Run by pyarrow.test.ts, or by hand as
     python -m venv venv && venv/bin/pip install pyarrow
     venv/bin/python test/lake/pyarrow-check.py click-agg-data/lake
 and compare with `click-agg lake status --json`.

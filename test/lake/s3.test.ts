@@ -20,6 +20,7 @@ import {
   clickValue,
   removeFolder,
   rowsByGlob,
+  rowsByManifest,
   rowsFrom,
   type TestRecord,
   temporaryFolder,
@@ -54,16 +55,6 @@ function clicks(count: number, malformed = false): TestRecord[] {
         : clickValue({ click_id: `c-${i}`, event_time: TEN_MS + ((i * 1_000_003) % (3 * HOUR_MS)) }),
     appendTimeMs: TEN_MS + i,
   }));
-}
-
-async function rowsByManifest(place: S3Place, columns = '*') {
-  const lake = await openLake(place);
-  try {
-    await lake.fetch();
-    return await rowsFrom(lake.relation(), columns);
-  } finally {
-    lake.release();
-  }
 }
 
 async function rowsByFolders(place: S3Place, columns = '*') {

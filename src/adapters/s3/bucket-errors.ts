@@ -23,6 +23,7 @@ const UNREACHABLE = [
   'ENOTFOUND',
   'EAI_AGAIN',
   'EPIPE',
+  'ERR_STREAM_PREMATURE_CLOSE',
   'ETIMEDOUT',
   'TimeoutError',
 ];
@@ -36,6 +37,14 @@ const CREDENTIALS = [
 ];
 const CREDENTIALS_HINT =
   'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, as for the aws command; check --s3-region.';
+
+/** Whether the network or the server's load made a request fail, so that it may succeed later. */
+export function mayPass(error: unknown): boolean {
+  if (UNREACHABLE.includes(nameOf(error))) return true;
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode ?? 0;
+  return status >= 500 || status === 429;
+}
 
 /** Turns an error of a request into a UserError; an error of ours comes back as it is. */
 export function bucketError(error: unknown, { bucket, endpoint }: BucketPlace): unknown {

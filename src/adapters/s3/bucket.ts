@@ -1,7 +1,7 @@
 // What a lake needs of an S3 bucket: whole objects, put so that one never takes another's place, read, listed,
 // copied and removed; large ones up in parts and down with a checksum. Requests that fail by the network or the
-// server's load are tried again with growing pauses; the first one ever only a few times, so that a wrong
-// address is told at once.
+// server's load are tried again with growing pauses; before the service ever answered only by the client's own
+// few tries, so that a wrong address is told at once.
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { UserError } from '../../errors.js';
-import { bucketError, isGone, isThere, nameOf } from './bucket-errors.js';
+import { bucketError, isGone, isThere, mayPass, nameOf } from './bucket-errors.js';
 
 export interface BucketPlace {
   bucket: string;
@@ -35,26 +35,28 @@ export interface StoredObject {
   modifiedMs: number;
 }
 
-/** With pauses that double up to 20 s, a server that is gone for one or two minutes is waited for. */
-const ATTEMPTS_MAX = 20;
-const FIRST_ATTEMPTS_MAX = 3;
+/**
+ * A service that answered once and doesn't any more is waited for so long. (The client's own retries are too few: all
+ * requests under way share a quota of them.)
+ */
+const PATIENCE_MS = 120_000;
+const PAUSE_MS_MIN = 500;
+const PAUSE_MS_MAX = 5_000;
 const CONNECT_MS_MAX = 5_000;
 const SILENCE_MS_MAX = 60_000;
 /** Larger files go up in parts of this size, two at a time. */
 export const PART_BYTES = 16 * 1024 * 1024;
 const PARTS_AT_A_TIME = 2;
 const DELETED_AT_A_TIME = 1000;
-const DOWNLOADS_MAX = 5;
-const DOWNLOAD_PAUSE_MS = 500;
 
 export class Bucket {
   readonly place: BucketPlace;
   readonly #client: S3Client;
-  #reached: Promise<void> | undefined;
+  #answered = false;
 
   constructor(place: BucketPlace) {
     this.place = place;
-    this.#client = clientOf(place, ATTEMPTS_MAX);
+    this.#client = clientOf(place);
   }
 
   /** The text of an object; undefined: there is none. */
@@ -140,15 +142,7 @@ export class Bucket {
 
   /** Fetches an object into a local file and tells its SHA-256; undefined: there is none. */
   async download(key: string, path: string): Promise<string | undefined> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#ask(() => this.#fetch(key, path), isGone);
-      } catch (error) {
-        // A connection that breaks amid the bytes is not tried again by the client.
-        if (attempt === DOWNLOADS_MAX) throw error;
-        await sleep(attempt * DOWNLOAD_PAUSE_MS);
-      }
-    }
+    return this.#ask(() => this.#fetch(key, path), isGone);
   }
 
   async #fetch(key: string, path: string): Promise<string> {
@@ -185,24 +179,18 @@ export class Bucket {
 
   /** Sends a request; `expected`: failures of it that mean undefined. */
   async #ask<T>(request: () => Promise<T>, expected?: (name: string) => boolean): Promise<T | undefined> {
-    this.#reached ??= this.#reach();
-    await this.#reached;
-    try {
-      return await request();
-    } catch (error) {
-      if (expected?.(nameOf(error))) return undefined;
-      throw bucketError(error, this.place);
-    }
-  }
-
-  async #reach(): Promise<void> {
-    const client = clientOf(this.place, FIRST_ATTEMPTS_MAX);
-    try {
-      await client.send(new ListObjectsV2Command({ Bucket: this.place.bucket, MaxKeys: 1 }));
-    } catch (error) {
-      throw bucketError(error, this.place);
-    } finally {
-      client.destroy();
+    const untilMs = Date.now() + PATIENCE_MS;
+    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+      try {
+        const answer = await request();
+        this.#answered = true;
+        return answer;
+      } catch (error) {
+        if (expected?.(nameOf(error))) return undefined;
+        const waits = this.#answered && mayPass(error) && Date.now() < untilMs;
+        if (!waits) throw bucketError(error, this.place);
+      }
+      await sleep(pauseMs);
     }
   }
 }
@@ -210,7 +198,7 @@ export class Bucket {
 /** Of the SDK, on standard error, that later releases of it will want a later Node. The package's lock keeps this one. */
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
-function clientOf({ endpoint, region, pathStyle }: BucketPlace, maxAttempts: number): S3Client {
+function clientOf({ endpoint, region, pathStyle }: BucketPlace): S3Client {
   // A service of one's own often has no regions, but a request must be signed for one.
   const anyRegion = endpoint !== undefined && !process.env.AWS_REGION ? 'us-east-1' : undefined;
   const named = region ?? anyRegion;
@@ -218,7 +206,6 @@ function clientOf({ endpoint, region, pathStyle }: BucketPlace, maxAttempts: num
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(named === undefined ? {} : { region: named }),
     forcePathStyle: pathStyle,
-    maxAttempts,
     requestHandler: { connectionTimeout: CONNECT_MS_MAX, requestTimeout: SILENCE_MS_MAX },
   });
 }
