@@ -37,7 +37,7 @@ import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
-import { openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
+import { checkStore, openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -138,6 +138,7 @@ export const runCommand = command({
         lockDataDir: kafka !== undefined && options.store === 'duckdb',
       };
       monitor.watch('source', () => counting.input.ends());
+      if (input.shared) await checkStore(counting.store);
       const status = await inTurns(
         {
           input,

@@ -32,6 +32,14 @@ export async function openStore(
   return await (await postgres()).openStore(store, options);
 }
 
+/**
+ * A look at a store on a server, by a process that may have to write it later: better to hear of a mistaken password
+ * now. A file belongs to whoever counts. UserError: it can't be used, and why.
+ */
+export async function checkStore({ store }: StorePlace): Promise<void> {
+  if (!isFile(store)) await (await postgres()).checkStore(store);
+}
+
 /** Totals to read: from the living run or its file, or from the server. UserError: nothing was counted yet. */
 export async function openReader(place: StorePlace): Promise<Reader> {
   if (isFile(place.store))

@@ -61,6 +61,11 @@ export async function hasTables(client: pg.ClientBase, address: Address): Promis
   });
 }
 
+/** UserError: the schema is of a newer program, or somebody else's; an older or a missing one will be migrated. */
+export async function requireKnownSchema(client: pg.ClientBase, address: Address): Promise<void> {
+  await versionOf(client, address, MIGRATIONS.at(-1)!.version);
+}
+
 async function createSchema(client: pg.ClientBase, { schema }: Address): Promise<void> {
   // CREATE SCHEMA IF NOT EXISTS would ask for the right to make one where an administrator has made it.
   const { rowCount } = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);

@@ -10,7 +10,7 @@ import { type BooksReader, createBooks, createBooksReader } from './books.js';
 import { Connections } from './connections.js';
 import { createOutbox } from './letter-outbox.js';
 import { createReader } from './reader.js';
-import { hasTables, migrate, requireServerVersion } from './schema.js';
+import { hasTables, migrate, requireKnownSchema, requireServerVersion } from './schema.js';
 import { Writer } from './writer.js';
 
 export interface PostgresStoreOptions {
@@ -41,6 +41,22 @@ export async function openStore(
   } catch (error) {
     await connections.close();
     throw error;
+  }
+}
+
+/**
+ * Whether the store at a URL could be opened for writing, without touching it: for a process that will need it later.
+ * UserError as for `openStore`.
+ */
+export async function checkStore(url: string): Promise<void> {
+  const connections = new Connections(parseAddress(url), { patient: false });
+  try {
+    await connections.atOnce(async (client) => {
+      await requireServerVersion(client, connections.address);
+      await requireKnownSchema(client, connections.address);
+    });
+  } finally {
+    await connections.close();
   }
 }
 
