@@ -115,8 +115,12 @@ function judge(records: readonly OracleRecord[], method: Method, admit: readonly
   return log;
 }
 
+/** What a value says is the same in every world: it is read once for all the times that its log is decided. */
+const readings = new WeakMap<OracleRecord, ReturnType<typeof readRecord>>();
+
 function read(record: OracleRecord, method: Method): Judged {
-  const reading = readRecord(record.value, record.valueBytes);
+  const reading = readings.get(record) ?? readRecord(record.value, record.valueBytes);
+  readings.set(record, reading);
   if ('reason' in reading) return { record, click: undefined, reason: reading.reason, verdict: 'invalid' };
   const appendTimeMs = record.appendTimeMs ?? Number.NaN;
   if (reading.click.eventTimeMs > appendTimeMs + method.clockSkewMs) {

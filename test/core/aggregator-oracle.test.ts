@@ -2,35 +2,41 @@
 // batches, any commits and kills, the same totals, ledger and dead letters.
 // PROPERTY_RUNS=20000 runs longer; PROPERTY_SEED=… repeats a run whose seed was printed.
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { growingPlanArbitrary, planArbitrary } from './plans.js';
-import { propertyOptions } from './property-options.js';
+import { assertProperty } from './property-options.js';
 import { randomLog } from './random-log.js';
 import { replay, type Step } from './replay.js';
 import { within } from './within.js';
 
+vi.setConfig({ testTimeout: 120_000 });
+
 test('in one go: as the oracle', () => {
-  fc.assert(
+  assertProperty(
+    'in one go',
+    1500,
     fc.property(randomLog(60), (log) => {
       within(2000, () => replay(log, []));
     }),
-    propertyOptions(1500),
   );
 });
 
 test('interleaved, committed and killed at random: as the oracle at every commit', () => {
-  fc.assert(
+  assertProperty(
+    'by a plan',
+    1500,
     fc.property(randomLog(60), planArbitrary, (log, plan) => {
       within(5000, () => replay(log, plan, { checkEachCommit: true }));
     }),
-    propertyOptions(1500),
   );
 });
 
 test('longer logs, with memory that forgets and partitions that fall quiet: as the oracle', () => {
-  fc.assert(
+  assertProperty(
+    'longer logs',
+    300,
     fc.property(
       randomLog(300),
       planArbitrary,
@@ -39,12 +45,13 @@ test('longer logs, with memory that forgets and partitions that fall quiet: as t
         within(5000, () => replay(log, plan, { quietAfterRecords }));
       },
     ),
-    propertyOptions(300),
   );
 });
 
 test('partitions that are added while it runs, told of or found by their records: as the oracle', () => {
-  fc.assert(
+  assertProperty(
+    'partitions added',
+    120,
     fc.property(
       randomLog(200),
       growingPlanArbitrary,
@@ -55,7 +62,6 @@ test('partitions that are added while it runs, told of or found by their records
         within(5000, () => replay(log, plan, options));
       },
     ),
-    propertyOptions(120),
   );
 });
 

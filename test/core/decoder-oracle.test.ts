@@ -10,7 +10,7 @@ import { partitionOfBareLine } from '../oracle/bare-lines.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { readRecord } from '../oracle/record.js';
 import type { OracleRecord } from '../oracle.js';
-import { propertyOptions } from './property-options.js';
+import { assertProperty } from './property-options.js';
 import { rawBatchOf } from './raw-batch.js';
 
 const PARTITIONS = 5;
@@ -283,7 +283,9 @@ function expected(one: Uint8Array): unknown {
 
 test('every garbled click gets the reason and the partition that the oracle gives it', () => {
   let sound = 0;
-  fc.assert(
+  assertProperty(
+    'random values',
+    8000,
     fc.property(fc.array(value, { minLength: 1, maxLength: 8 }), (values) => {
       const made = decoded(values);
       for (const [i, one] of values.entries()) {
@@ -292,7 +294,6 @@ test('every garbled click gets the reason and the partition that the oracle give
         expect(made[i], one.toString()).toEqual(should);
       }
     }),
-    propertyOptions(8000),
   );
   // The mutations are no use if nothing comes through.
   expect(sound).toBeGreaterThan(0);
@@ -321,7 +322,9 @@ test('values at and beyond 1 MiB', () => {
 });
 
 test('an IP address is written so that it reads back as the same address', () => {
-  fc.assert(
+  assertProperty(
+    'random addresses',
+    500,
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (ip) => {
       const bytes = Buffer.from(JSON.stringify({ ...soundClick(), ip_address: ip }));
       const batch = decoder.decode(rawBatchOf([{ partition: 0, offset: 0, value: bytes }]));
@@ -329,7 +332,6 @@ test('an IP address is written so that it reads back as the same address', () =>
       const again = Buffer.from(JSON.stringify({ ...soundClick(), ip_address: formatIp(batch.ip, 0) }));
       expect(expected(again)).toEqual(expected(bytes));
     }),
-    propertyOptions(500),
   );
 });
 

@@ -7,7 +7,7 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.record({
     minLength: 1,
     maxLength: 4,
   }),
-  after: fc.constantFrom('go on', 'go on', 'commit', 'commit', 'commit all', 'kill'),
+  after: fc.constantFrom('go on', 'go on', 'commit', 'commit', 'commit idle', 'commit all', 'kill'),
 });
 
 const growingStepArbitrary: fc.Arbitrary<Step> = fc.oneof(
