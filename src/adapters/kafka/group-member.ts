@@ -21,6 +21,7 @@ const METADATA_AGE_MS = 5000;
 const REJOIN_MS = 1000;
 /** A consumer from which nothing was heard for so long, as happens after some failures, is replaced. */
 const SILENT_MS = 60_000;
+const LEAVE_MS = 5000;
 const HEARTBEATS_A_SESSION = 4;
 
 /** What kafkajs's types leave out: the offset that this batch was asked for. */
@@ -60,6 +61,8 @@ export interface GroupMemberOptions {
   /** Undefined: a group of its own, that nobody else joins. */
   group: string | undefined;
   warn: (line: string) => void;
+  /** What is told of a cluster that is not to be had. */
+  trouble: RepeatedWarning;
   reader: GroupReader;
 }
 
@@ -82,7 +85,7 @@ export class GroupMember {
   constructor(options: GroupMemberOptions) {
     this.#options = options;
     this.#group = options.group ?? `click-agg-reader-${randomUUID()}`;
-    this.#trouble = new RepeatedWarning(options.warn);
+    this.#trouble = options.trouble;
     this.#commitTrouble = new RepeatedWarning(options.warn);
   }
 
@@ -179,11 +182,21 @@ export class GroupMember {
     } finally {
       clearInterval(watch);
       this.#consumer = undefined;
-      await consumer?.disconnect().catch((error: unknown) => {
-        // It is gone either way; the broker finds out by the session's end.
-        if (!isWorldly(error)) throw error;
-      });
+      if (consumer) await this.#leave(consumer);
     }
+  }
+
+  /** Says goodbye, if there is somebody to say it to: else the broker finds out by the session's end. */
+  async #leave(consumer: Consumer): Promise<void> {
+    const left = consumer.disconnect().catch((error: unknown) => {
+      if (!isWorldly(error)) this.#options.reader.failed(error);
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LEAVE_MS);
+    });
+    await Promise.race([left, late]);
+    clearTimeout(timer);
   }
 
   async #newConsumer(): Promise<Consumer> {

@@ -2,7 +2,7 @@
 import type { KafkaConnection } from './connection.js';
 import { nameOf } from './connection.js';
 import type { Ranges } from './log-range.js';
-import { RepeatedWarning } from './repeated-warning.js';
+import type { RepeatedWarning } from './repeated-warning.js';
 import { type TopicView, UnknownTopic, unknownTopic } from './topic-view.js';
 import { isWorldly, lastingError, troubleOf } from './world-errors.js';
 
@@ -14,7 +14,8 @@ export interface RangeWatchOptions {
   view: TopicView;
   connection: KafkaConnection;
   topic: string;
-  warn: (line: string) => void;
+  /** What is told of a cluster that is not to be had. */
+  trouble: RepeatedWarning;
   /** Told once of what waiting won't mend. */
   fail: (error: unknown) => void;
 }
@@ -30,7 +31,7 @@ export class RangeWatch {
   constructor(options: RangeWatchOptions, last: Ranges) {
     this.#options = options;
     this.#last = last;
-    this.#trouble = new RepeatedWarning(options.warn);
+    this.#trouble = options.trouble;
   }
 
   /** What was answered last. */
@@ -56,7 +57,6 @@ export class RangeWatch {
     try {
       this.#last = await view.ranges();
       this.#unknown = 0;
-      this.#trouble.over();
       return this.#last;
     } catch (error) {
       if (error instanceof UnknownTopic) this.#noteUnknown(error);
@@ -65,7 +65,7 @@ export class RangeWatch {
         if (lasting || !isWorldly(error)) fail(lasting ?? error);
         else
           this.#trouble.say(
-            `Kafka at ${nameOf(connection)} does not answer (${troubleOf(error)}): trying again`,
+            `Kafka at ${nameOf(connection)} is not to be had (${troubleOf(error)}): trying again`,
           );
       }
       return undefined;

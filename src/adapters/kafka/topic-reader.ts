@@ -40,8 +40,9 @@ export class TopicReader {
     const { connection, topic, group, warn } = options;
     this.#topic = topic;
     this.#stalls = new RepeatedWarning(warn);
+    const trouble = new RepeatedWarning(warn);
     this.#ranges = new RangeWatch(
-      { view, connection, topic, warn, fail: (error) => this.#fail(error) },
+      { view, connection, topic, trouble, fail: (error) => this.#fail(error) },
       ranges,
     );
     this.#member = new GroupMember({
@@ -49,6 +50,7 @@ export class TopicReader {
       topic,
       group,
       warn,
+      trouble,
       reader: {
         assigned: (partitions) => this.#assigned(partitions),
         lost: () => this.#lost(),
