@@ -16,6 +16,8 @@ import { openBooks, openReader } from '../stores/open-store.js';
 import { printAdjustments } from '../ui/reconcile-output.js';
 import type { Terminal } from '../ui/terminal.js';
 
+/** A table for people has so many campaigns, those that change most; --json has them all. */
+const CAMPAIGNS_SHOWN = 10;
 /** From the snapshot to the replacement. */
 const STEPS = 7;
 
@@ -112,10 +114,17 @@ async function printBackfill(terminal: Terminal, done: Backfill, dryRun: boolean
       ]),
     );
     if (revision.adjustments.length > 0) {
-      await terminal.print('\nBy campaign\n');
+      const changes = [...revision.adjustments].sort((a, b) => Math.abs(b.clicks) - Math.abs(a.clicks));
+      const shown = changes.slice(0, CAMPAIGNS_SHOWN);
+      const all = shown.length === changes.length;
+      await terminal.print(
+        all
+          ? '\nBy campaign\n'
+          : `\nThe ${shown.length} of ${changes.length} campaigns that change most (--json: all)\n`,
+      );
       await terminal.table(
         ['campaign', 'clicks', 'amount', 'currency'],
-        revision.adjustments.map(({ campaignId, clicks, amount, currency }) => [
+        shown.map(({ campaignId, clicks, amount, currency }) => [
           ...[campaignId, signed(clicks)],
           ...[amount ?? '-', currency ?? '-'],
         ]),

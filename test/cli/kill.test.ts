@@ -16,7 +16,7 @@ import { type Decisions, decide } from '../oracle.js';
 import { BIN, clickAgg, temporaryDirectory } from './click-agg.js';
 
 /** Kills of each of the two inputs; fewer where a slow machine has no time for them. */
-const KILLS = Number(process.env.KILLS ?? 100);
+const KILLS = Number(process.env.KILLS ?? 200);
 const KILLING_MS = process.env.KILLS === undefined ? 75_000 : Number.POSITIVE_INFINITY;
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 /** Enough for many commits in a life. */
