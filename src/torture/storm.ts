@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { Random } from '../core/loadgen/random.js';
-import { type Service, startService } from '../services/service.js';
+import type { PartName } from '../services/part.js';
+import { killService, type Service, startService } from '../services/service.js';
 import { type Bursts, startBursts } from './bursts.js';
 import { deal, FAULTS, type Victims } from './faults.js';
 import { type Load, startLoad } from './load.js';
@@ -37,8 +38,10 @@ export interface StormOptions {
   seed: number;
   /** How long faults are dealt out, ms. */
   durationMs: number;
-  /** Everything lives here: servers, stores, lake, logs. */
+  /** Here live the lake, the programs' own files and their logs. */
   directory: string;
+  /** The folder of a server. */
+  serverFolder: (name: PartName) => string;
   /** Records a second. */
   rate: number;
   signal: AbortSignal;
@@ -56,13 +59,14 @@ export interface StormOutcome extends Proof {
 
 /** Lets it rage, then looks. */
 export async function storm(options: StormOptions): Promise<StormOutcome> {
-  const scene = await setUp(options);
+  let scene: Scene | undefined;
   try {
+    scene = await setUp(options);
     const faults = await rage(options, scene);
     options.say('calm: the load ends, all is counted');
     const problems = await calm(scene, options);
     const proof = await prove(scene.evidence);
-    const all = [...scene.programs.values()];
+    const all = scene.programs;
     for (const program of all) {
       const bug = program.bug();
       if (bug !== undefined) problems.push(`${program.name} says in ${program.logFile}:\n${bug}`);
@@ -75,7 +79,9 @@ export async function storm(options: StormOptions): Promise<StormOutcome> {
       ownEnds: Object.fromEntries(all.map(({ name, ownEnds }) => [name, ownEnds])),
     };
   } finally {
-    await tearDown(scene);
+    scene?.bursts.abandon();
+    for (const program of scene?.programs ?? []) await program.discard();
+    for (const name of ['kafka', 'postgres'] as const) await killService(options.serverFolder(name));
   }
 }
 
@@ -83,7 +89,7 @@ interface Scene {
   kafka: Service;
   postgres: Service;
   environment: Record<string, string>;
-  programs: Map<string, Program>;
+  programs: readonly Program[];
   runs: Victims['runs'];
   lake: Program;
   load: Load;
@@ -91,10 +97,9 @@ interface Scene {
   evidence: Parameters<typeof prove>[0];
 }
 
-async function setUp({ directory, seed, rate, say }: StormOptions): Promise<Scene> {
-  const servers = join(directory, 'servers');
-  const kafka = await startService('kafka', { directory: join(servers, 'kafka'), say });
-  const postgres = await startService('postgres', { directory: join(servers, 'postgres'), say });
+async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions): Promise<Scene> {
+  const kafka = await startService('kafka', { directory: serverFolder('kafka'), say });
+  const postgres = await startService('postgres', { directory: serverFolder('postgres'), say });
   const brokers = kafka.address.brokers!;
   const store = postgres.address.url!;
   const environment = {
@@ -131,8 +136,7 @@ async function setUp({ directory, seed, rate, say }: StormOptions): Promise<Scen
   const bursts = startBursts(brokers, TOPIC, load.eventTimeMs);
   const programs = [...runs.map(({ program }) => program), lake, load.program];
   return {
-    ...{ kafka, postgres, environment, runs, lake, load, bursts },
-    programs: new Map(programs.map((program) => [program.name, program])),
+    ...{ kafka, postgres, environment, runs, lake, load, bursts, programs },
     evidence: {
       ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
       lake: lakePlace,
@@ -236,13 +240,6 @@ async function untilCounted(
   } finally {
     await client.end();
   }
-}
-
-async function tearDown({ programs, kafka, postgres, bursts }: Scene): Promise<void> {
-  bursts.abandon();
-  for (const program of programs.values()) await program.discard();
-  await kafka.kill();
-  await postgres.kill();
 }
 
 async function clickAgg(

@@ -58,6 +58,7 @@ async function torture(): Promise<number> {
   process.once('SIGINT', () => stopping.abort()).once('SIGTERM', () => stopping.abort());
   const outcome = await storm({
     ...{ directory, seed: seed!, rate: rate!, durationMs: minutes! * 60_000 },
+    serverFolder: (name) => join(directory, name),
     signal: stopping.signal,
     say: (line) => terminal.info(line),
   });

@@ -1,9 +1,9 @@
 // The short edition of `npm run torture`: two minutes in which everything is killed and paused that click-agg
 // consists of and relies on. Its seed is printed; `npm run torture -- --minutes 2 --seed N` repeats it.
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { storm } from '../../src/torture/storm.js';
 import { SERVICE_START_MS } from '../services.js';
 
@@ -14,12 +14,13 @@ test(
   async () => {
     const seed = 1 + (Date.now() % 1_000_000);
     const directory = mkdtempSync(join(tmpdir(), 'click-agg-torture-'));
-    chmodSync(directory, 0o755);
     const lines = [`storm of seed ${seed} in ${directory}`];
     console.log(lines[0]);
     const signal = new AbortController().signal;
     const outcome = await storm({
       ...{ seed, directory, signal, durationMs: FAULTS_MS, rate: 300 },
+      // They end with the run of the tests, even if this test doesn't.
+      serverFolder: (name) => join(inject('servicesFolder'), `storm-${name}`),
       say: (line) => lines.push(line),
     });
     expect(outcome.problems, lines.join('\n')).toEqual([]);
