@@ -87,7 +87,10 @@ async function format(place: Place): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const text = await readFile(properties, 'utf8');
   await writeFile(unfinished, text.replace(/^log\.dirs=.*$/m, `log.dirs=${folder}`));
-  const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  // An id that begins with a hyphen would be taken for an option.
+  bytes[0]! &= 0x7f;
+  const id = Buffer.from(bytes).toString('base64url');
   const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
     '--add-scram',
     `${mechanism}=[name=${KAFKA_USER},password=${KAFKA_PASSWORD}]`,

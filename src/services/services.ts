@@ -1,30 +1,31 @@
-// `npm run services -- start|stop|status PART …`: the real parts on this machine, for people and for tests.
+// `npm run services -- start|stop|status|fetch PART …`: the real parts on this machine, for people and for tests.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT, UsageError, UserError } from '../errors.js';
 import { nearest } from '../options/names.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import type { Terminal } from '../ui/terminal.js';
-import { PART_NAMES, type PartName } from './part.js';
+import { PART_NAMES, type PartName, type Say } from './part.js';
 import { PARTS, type ServiceStatus, serviceStatus, startService, stopService } from './service.js';
 
-const USAGE = `Usage: npm run services -- start|stop|status [PART[:PORT] …] [--dir DIR] [--json]
+const USAGE = `Usage: npm run services -- start|stop|status|fetch [PART[:PORT] …] [--dir DIR] [--json]
 
-Starts, stops and shows real servers on 127.0.0.1, each with its files in a folder of its own.
+Starts, stops and shows real servers on 127.0.0.1, each with its files in a folder of its own. What is missing is
+fetched by the first start, or by fetch, which starts nothing.
 
 Parts:
   kafka      ${PARTS.kafka.software}, fetched by Maven
   postgres   PostgreSQL as installed, or by apt-get
   redis      Redis as installed, or by apt-get
   s3         ${PARTS.s3.software}, built by go install
-Without parts: all of them (start, status), or all that run (stop).
+Without parts: all of them (start, status, fetch), or all that run (stop).
 
 Options:
   --dir DIR  where they live (default: .services)
   --json     one JSON document to standard output
   --help     this text
 `;
-const ACTIONS = ['start', 'stop', 'status'] as const;
+const ACTIONS = ['start', 'stop', 'status', 'fetch'] as const;
 type Action = (typeof ACTIONS)[number];
 
 interface Asked {
@@ -43,7 +44,8 @@ function parse(argv: readonly string[]): Line | undefined {
   const { values, positionals } = flagsOf(argv);
   if (values.help) return undefined;
   const [word, ...words] = positionals;
-  if (word === undefined) throw new UsageError('say what to do: start, stop or status', { hint: HINT });
+  if (word === undefined)
+    throw new UsageError('say what to do: start, stop, status or fetch', { hint: HINT });
   const action = ACTIONS.find((each) => each === word);
   if (!action) throw unknown('action', word, ACTIONS);
   const parts = words.length > 0 ? words.map(partOf) : PART_NAMES.map((name) => ({ name, port: undefined }));
@@ -86,18 +88,11 @@ function unknown(kind: string, typed: string, known: readonly string[]): UsageEr
 }
 
 async function perform(line: Line, terminal: Terminal): Promise<number> {
-  const folder = (name: PartName) => join(line.directory, name);
-  const say = (text: string) => terminal.info(text);
+  const { action, parts, directory } = line;
   let exitCode: number = EXIT.ok;
-  for (const { name, port } of line.action === 'status' ? [] : line.parts) {
+  for (const asked of action === 'status' ? [] : parts) {
     try {
-      if (line.action === 'start') {
-        const { ranBefore } = await startService(name, { directory: folder(name), port, say });
-        say(ranBefore ? `${name} runs already` : `${name} started`);
-      } else {
-        const stopped = await stopService(folder(name));
-        say(stopped ? `${name} stopped` : `${name} did not run`);
-      }
+      terminal.info(await ACTS[action as keyof typeof ACTS](asked, directory, (text) => terminal.info(text)));
     } catch (error) {
       // The others needn't wait for the one that can't.
       if (!(error instanceof UserError)) throw error;
@@ -105,13 +100,28 @@ async function perform(line: Line, terminal: Terminal): Promise<number> {
       exitCode = error.exitCode;
     }
   }
-  const statuses = await Promise.all(line.parts.map(({ name }) => serviceStatus(folder(name))));
+  const statuses = await Promise.all(parts.map(({ name }) => serviceStatus(join(directory, name))));
   await show(
-    line.parts.map(({ name }, index) => statuses[index] ?? name),
+    parts.map(({ name }, index) => statuses[index] ?? name),
     terminal,
   );
   return exitCode;
 }
+
+/** Does what is asked with one part, and says what was done. */
+const ACTS = {
+  async start({ name, port }: Asked, directory: string, say: Say): Promise<string> {
+    const { ranBefore } = await startService(name, { directory: join(directory, name), port, say });
+    return ranBefore ? `${name} runs already` : `${name} started`;
+  },
+  async stop({ name }: Asked, directory: string): Promise<string> {
+    return (await stopService(join(directory, name))) ? `${name} stopped` : `${name} did not run`;
+  },
+  async fetch({ name }: Asked, _directory: string, say: Say): Promise<string> {
+    await PARTS[name].fetch(say);
+    return `${name} is here`;
+  },
+};
 
 /** A name alone is a part that was never started here. */
 async function show(statuses: readonly (ServiceStatus | PartName)[], terminal: Terminal): Promise<void> {

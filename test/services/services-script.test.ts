@@ -1,5 +1,6 @@
 // `npm run services` as people type it: what starts, what is shown, and what each mistake is answered with.
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,13 +48,21 @@ test('one that was killed is shown as stopped and starts again on its port', asy
   expect(after!.pid).not.toBe(before!.pid);
 });
 
+test('fetch brings a part here and starts nothing', async () => {
+  const elsewhere = join(folder.path, 'fetched');
+  const outcome = await node([SCRIPT, 'fetch', 'redis', '--dir', elsewhere], env());
+  expect(outcome).toMatchObject({ code: 0, stderr: 'redis is here\n' });
+  expect(outcome.stdout).toMatch(/redis\s+Redis\s+never started/);
+  expect(existsSync(elsewhere)).toBe(false);
+});
+
 test('a mistyped part, action, option or port is one line and what there is', async () => {
   for (const [typed, said] of [
     [['start', 'redsi'], /there is no part redsi.*\n.*kafka, postgres, redis, s3/],
     [['stat'], /there is no action stat; did you mean start\?\n.*start, stop, status/],
     [['start', 'redis:http'], /redis:http: a port is a number from 1 to 65535/],
     [['status', '--jsno'], /Unknown option '--jsno'/],
-    [[], /say what to do: start, stop or status/],
+    [[], /say what to do: start, stop, status or fetch/],
   ] as const) {
     const { code, stdout, stderr } = await node([SCRIPT, ...typed], { cwd: folder.path });
     expect({ typed, code, stdout }).toEqual({ typed, code: 2, stdout: '' });
