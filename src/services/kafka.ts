@@ -161,6 +161,9 @@ function propertiesOf(place: Place, certificate: string): string {
     'offsets.topic.num.partitions': '4',
     'transaction.state.log.num.partitions': '4',
     'group.min.session.timeout.ms': '1000',
+    // One that was killed may register again only when its former session is over.
+    'broker.session.timeout.ms': '4000',
+    'broker.heartbeat.interval.ms': '1000',
     // A mistyped topic is an error, and clicks of last year are not deleted as they come.
     'auto.create.topics.enable': 'false',
     'log.retention.ms': '-1',
