@@ -80,7 +80,7 @@ export async function goProgram(name: string, module: string, say: Say): Promise
     say(`building ${name} with go install: minutes, once a machine`);
     const { exitCode, stdout, stderr } = await run({
       env: { ...process.env, GOBIN: work },
-    })`nice go install ${module}`;
+    })`go install ${module}`;
     if (exitCode !== 0) throw unobtainable(`${name} by go install`, stdout + stderr);
   });
 }
