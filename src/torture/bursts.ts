@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
-import { quietKafka } from './topic-census.js';
+import { endsOf, quietKafka } from './topic-census.js';
 
 /** More than the method's threshold of 30 clicks in a minute. */
 const BURST_CLICKS = 36;
@@ -18,8 +18,13 @@ export interface Bursts {
   abandon(): void;
 }
 
-/** Sends bursts until it is stopped. `eventTimeMs` is the load's virtual time. */
-export function startBursts(brokers: string, topic: string, eventTimeMs: () => number): Bursts {
+/** Sends bursts until it is stopped. `eventTimeMs` is the load's virtual time
+ * when the topic holds so many records. */
+export function startBursts(
+  brokers: string,
+  topic: string,
+  eventTimeMs: (records: number) => number,
+): Bursts {
   const stopping = new AbortController();
   const done = sendAll(brokers, topic, eventTimeMs, stopping.signal);
   // It is waited for at the end; until then a failure must not end the process.
@@ -36,7 +41,7 @@ export function startBursts(brokers: string, topic: string, eventTimeMs: () => n
 async function sendAll(
   brokers: string,
   topic: string,
-  eventTimeMs: () => number,
+  eventTimeMs: (records: number) => number,
   signal: AbortSignal,
 ): Promise<void> {
   const producer = quietKafka(brokers).producer();
@@ -44,7 +49,9 @@ async function sendAll(
     for (let number = 0; !signal.aborted; number++) {
       try {
         await producer.connect();
-        await sendBurst(producer, topic, { number, atMs: eventTimeMs(), signal });
+        const ends = await endsOf(brokers, topic);
+        const atMs = eventTimeMs([...ends.values()].reduce((sum, end) => sum + end, 0));
+        await sendBurst(producer, topic, { number, atMs, signal });
       } catch (error) {
         // A broker that is away for long: which clicks it has is for the topic to tell, not for whoever sent them.
         if (!(error instanceof Error && error.name.startsWith('KafkaJS'))) throw error;

@@ -18,16 +18,20 @@ export interface Load {
   /** Ends loadgen and starts it again: it sees partitions that were added. */
   restart(): Promise<void>;
   stop(): Promise<void>;
-  /** What time it is for the clicks, epoch ms. */
-  eventTimeMs(): number;
+  /** What time it is for the clicks when the topic holds so many records, epoch ms; the next start begins there. */
+  eventTimeMs(records: number): number;
   readonly program: Program;
 }
 
 /** Starts the load. Each start goes on in time, with clicks of its own. */
 export function startLoad(options: LoadOptions): Load {
   const { topic, seed, rate, pace, directory, environment } = options;
-  const startedMs = Date.now();
-  const eventTimeMs = () => BEGIN_MS + (Date.now() - startedMs) * pace;
+  // Not by the clock: while the broker is away, time stands still.
+  let timeMs = BEGIN_MS;
+  const eventTimeMs = (records: number) => {
+    timeMs = BEGIN_MS + (records / rate) * pace * 1000;
+    return timeMs;
+  };
   let starts = 0;
   const program = new Program({
     name: 'loadgen',
@@ -35,7 +39,7 @@ export function startLoad(options: LoadOptions): Load {
     environment,
     endless: true,
     args() {
-      const time = ['--start', new Date(eventTimeMs()).toISOString(), '--event-rate', String(rate / pace)];
+      const time = ['--start', new Date(timeMs).toISOString(), '--event-rate', String(rate / pace)];
       const faults = ['--late', '3%', '--too-late', '1%', '--duplicates', '3%', '--double-clicks', '4%'];
       const more = ['--malformed', '1%', '--bots', '5%', '--disorder', '20%', '--day-night', '0'];
       const people = ['--users', '5000', '--ads', '40', '--campaigns', '10'];
