@@ -88,6 +88,8 @@ class Loop implements RunLoop {
   async run(): Promise<LiveStatus> {
     const { onStatus, signal } = this.options;
     const ticker = setInterval(() => this.tick(), 1000);
+    // Asked before anything is read, so that whoever looks at once sees the lag.
+    this.refreshEnds();
     try {
       while (!(await this.readOn())) if (signal.aborted) break;
       await this.commitAll();

@@ -66,9 +66,9 @@ test('beside a living run it shows what the run says, while that goes on', async
       live: true,
       ledger: { records: 20_000 },
       source: expect.stringContaining('embedded log'),
+      partitions: Array(6).fill({ lag: 0 }),
     });
-    const { partitions, top } = await live();
-    expect(partitions.map(({ lag }: { lag: number }) => lag)).toEqual([0, 0, 0, 0, 0, 0]);
+    const { top } = await live();
     expect(top.ads.length).toBeLessThanOrEqual(3);
     const plain = await clickAgg(['top', '--once', '--data-dir', dataDir]);
     expect(plain.stdout).toMatch(/^\d+ clicks\/s from embedded log /);
