@@ -11,6 +11,7 @@ import type {
   Snapshot,
   StoreBooks,
 } from '../../core/ports.js';
+import { billingLineOf, closedPeriodOf, revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { appendColumns } from './columns.js';
 import type { StoreFile } from './file.js';
@@ -138,21 +139,7 @@ async function requireSameLedger(
 
 async function readRevisions(connection: DuckDBConnection): Promise<Revision[]> {
   const rows = await rowsOf(connection, 'FROM revisions ORDER BY revision');
-  return rows.map(([revision, from, to, recordedAt, hash, positions, tooLate, adjustments]) => ({
-    revision: Number(revision),
-    fromMs: Number(from),
-    toMs: Number(to),
-    recordedAtMs: Number(recordedAt),
-    methodHash: String(hash),
-    positions: JSON.parse(String(positions)) as Revision['positions'],
-    tooLateAdmitted: Number(tooLate),
-    adjustments: (JSON.parse(String(adjustments)) as Revision['adjustments']).map((line) => ({
-      campaignId: line.campaignId,
-      clicks: line.clicks,
-      amount: line.amount,
-      currency: line.currency,
-    })),
-  }));
+  return rows.map((row) => revisionOf(row, (value) => JSON.parse(String(value))));
 }
 
 async function closePeriod(connection: DuckDBConnection, period: ClosedPeriod): Promise<void> {
@@ -196,26 +183,12 @@ async function readClosedPeriods(connection: DuckDBConnection): Promise<ClosedPe
     connection,
     'FROM billing_lines ORDER BY period_id, line',
   )) {
-    const [campaignId, clicks, pricePerClick, amount, currency] = line;
     const known = lines.get(periodId) ?? [];
     lines.set(periodId, known);
-    known.push({
-      campaignId: String(campaignId),
-      clicks: Number(clicks),
-      pricePerClick: String(pricePerClick),
-      amount: String(amount),
-      currency: String(currency),
-    });
+    known.push(billingLineOf(line));
   }
   const rows = await rowsOf(connection, 'FROM closed_periods ORDER BY from_time');
-  return rows.map(([periodId, from, to, closedAt, methodHash]) => ({
-    periodId: String(periodId),
-    fromMs: Number(from),
-    toMs: Number(to),
-    closedAtMs: Number(closedAt),
-    methodHash: String(methodHash),
-    lines: lines.get(periodId) ?? [],
-  }));
+  return rows.map((row) => closedPeriodOf(row, lines.get(row[0]) ?? []));
 }
 
 async function addAdjustments(connection: DuckDBConnection, lines: readonly AdjustmentLine[]): Promise<void> {
@@ -243,12 +216,8 @@ async function addAdjustments(connection: DuckDBConnection, lines: readonly Adju
 async function readAdjustments(connection: DuckDBConnection): Promise<AdjustmentLine[]> {
   const rows = await rowsOf(connection, 'FROM adjustments ORDER BY line');
   return rows.map(([, periodId, campaignId, clicks, price, amount, currency, cause, recordedAt]) => ({
+    ...billingLineOf([campaignId, clicks, price, amount, currency]),
     periodId: String(periodId),
-    campaignId: String(campaignId),
-    clicks: Number(clicks),
-    pricePerClick: String(price),
-    amount: String(amount),
-    currency: String(currency),
     cause: String(cause),
     recordedAtMs: Number(recordedAt),
   }));

@@ -12,12 +12,10 @@ import {
 } from '@duckdb/node-api';
 import { BUCKET_MS } from '../../core/method.js';
 import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
+import { packOpenPeriods } from '../../core/stored-rows.js';
 import { appendColumns, appendLists } from './columns.js';
 import type { Dictionary, DimensionNumbers } from './dictionary.js';
 import { stageLetters, stageNames, withdrawLetters } from './letters.js';
-
-/** Words of one open period in the checkpoint's blob: a double holds the opening time. */
-const PERIOD_WORDS = 6;
 
 const COUNTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
 
@@ -171,29 +169,10 @@ async function stagePositions(
 
 async function stageCheckpoint(connection: DuckDBConnection, checkpoint: Checkpoint): Promise<void> {
   const { floorMs, openPeriods } = checkpoint;
-  const bytes = new Uint8Array(openPeriods.length * PERIOD_WORDS * 4);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const { hash, openedMs } of openPeriods) {
-    for (let word = 0; word < 4; word++) view.setUint32(at + 4 * word, hash[word], true);
-    view.setFloat64(at + 16, openedMs, true);
-    at += PERIOD_WORDS * 4;
-  }
   await appendColumns(
     connection,
     'new_checkpoint',
     [DOUBLE, BLOB],
-    [[floorMs], [new DuckDBBlobValue(bytes)]],
+    [[floorMs], [new DuckDBBlobValue(packOpenPeriods(openPeriods))]],
   );
-}
-
-/** The open periods as `stageCheckpoint` wrote them. */
-export function openPeriodsOf(bytes: Uint8Array): Checkpoint['openPeriods'] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const periods: Checkpoint['openPeriods'][number][] = [];
-  for (let at = 0; at + PERIOD_WORDS * 4 <= bytes.byteLength; at += PERIOD_WORDS * 4) {
-    const word = (index: number): number => view.getUint32(at + 4 * index, true);
-    periods.push({ hash: [word(0), word(1), word(2), word(3)], openedMs: view.getFloat64(at + 16, true) });
-  }
-  return periods;
 }

@@ -2,8 +2,9 @@
 // has left its table, and stands as two events among the withdrawn ones.
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports.js';
+import { letterOf } from '../../core/stored-rows.js';
 import type { StoreFile } from './file.js';
-import { letterOf, READ_COLUMNS } from './letters.js';
+import { bytesOf, READ_COLUMNS } from './letters.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** As READ_COLUMNS: a withdrawn letter is a bot's, and has no bytes. */
@@ -75,6 +76,6 @@ async function readEvents(
   return rows.map(([sequence, withdrawn, ...letter]) => ({
     sequence: Number(sequence),
     withdrawn: withdrawn === true,
-    letter: letterOf(letter),
+    letter: letterOf(letter, bytesOf),
   }));
 }

@@ -9,6 +9,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import { letterOf } from '../../core/stored-rows.js';
 import { appendColumns } from './columns.js';
 import { type Parameter, rowsOf } from './sql.js';
 
@@ -100,7 +101,7 @@ export async function readLetters(
      ) ORDER BY ${order}`,
     parameters,
   );
-  return rows.map(letterOf);
+  return rows.map((row) => letterOf(row, bytesOf));
 }
 
 function conditionsOf(filter: DeadLetterFilter): { conditions: string[]; parameters: Parameter[] } {
@@ -125,27 +126,9 @@ function whole(value: number): string {
   return String(Math.trunc(value));
 }
 
-/** A row of READ_COLUMNS as a letter. */
-export function letterOf(row: readonly DuckDBValue[]): DeadLetter {
-  const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
-    row;
-  const [key, value, valueBytes, redrivenAt] = rest;
-  return {
-    partition: Number(partition),
-    offset: Number(offset),
-    verdict: String(verdict) as DeadLetter['verdict'],
-    reason: String(reason),
-    eventTimeMs: maybeNumber(eventTime),
-    appendTimeMs: maybeNumber(appendTime),
-    clickId: maybeText(clickId),
-    adId: maybeText(adId),
-    campaignId: maybeText(campaignId),
-    ipAddress: maybeText(ip),
-    key: maybeBytes(key),
-    value: maybeBytes(value),
-    valueBytes: maybeNumber(valueBytes),
-    redrivenAtMs: maybeNumber(redrivenAt),
-  };
+/** Bytes as DuckDB gives them. */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  return value instanceof DuckDBBlobValue ? new Uint8Array(value.bytes) : undefined;
 }
 
 function bigintOf(value: number | undefined): bigint | null {
@@ -154,16 +137,4 @@ function bigintOf(value: number | undefined): bigint | null {
 
 function blobOf(bytes: Uint8Array | undefined): DuckDBBlobValue | null {
   return bytes ? new DuckDBBlobValue(bytes) : null;
-}
-
-function maybeNumber(value: DuckDBValue | undefined): number | undefined {
-  return value === null || value === undefined ? undefined : Number(value);
-}
-
-function maybeText(value: DuckDBValue | undefined): string | undefined {
-  return value === null || value === undefined ? undefined : String(value);
-}
-
-function maybeBytes(value: DuckDBValue | undefined): Uint8Array | undefined {
-  return value instanceof DuckDBBlobValue ? new Uint8Array(value.bytes) : undefined;
 }

@@ -1,11 +1,6 @@
 // Reading the store. Every answer comes from one transaction on a connection of its own, so it is of one commit
 // and neither waits for the writer nor holds it up.
-import {
-  DuckDBBlobValue,
-  type DuckDBConnection,
-  type DuckDBDataChunk,
-  type DuckDBValue,
-} from '@duckdb/node-api';
+import { DuckDBBlobValue, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
 import { BUCKET_MS, type Method } from '../../core/method.js';
 import type {
   Checkpoint,
@@ -16,8 +11,8 @@ import type {
   TotalsQuery,
   TotalsRow,
 } from '../../core/ports.js';
+import { ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
 import { numberColumn, Remembered, textColumn } from './answer-columns.js';
-import { openPeriodsOf } from './commit.js';
 import type { StoreFile } from './file.js';
 import { readLetters } from './letters.js';
 import { rowsOf } from './sql.js';
@@ -63,13 +58,7 @@ export async function readState(connection: DuckDBConnection): Promise<StoredSta
 
 async function readPositions(connection: DuckDBConnection): Promise<PartitionPosition[]> {
   const rows = await rowsOf(connection, 'FROM positions ORDER BY partition');
-  return rows.map(([partition, position, maxEventTime, rewindOffset, rewindMaxEventTime]) => ({
-    partition: Number(partition),
-    position: Number(position),
-    maxEventTimeMs: Number(maxEventTime),
-    rewindOffset: Number(rewindOffset),
-    rewindMaxEventTimeMs: Number(rewindMaxEventTime),
-  }));
+  return rows.map(positionOf);
 }
 
 async function readCheckpoint(connection: DuckDBConnection): Promise<Checkpoint | undefined> {
@@ -77,7 +66,7 @@ async function readCheckpoint(connection: DuckDBConnection): Promise<Checkpoint 
   if (!row) return undefined;
   const [floor, periods] = row;
   const bytes = periods instanceof DuckDBBlobValue ? periods.bytes : new Uint8Array();
-  return { floorMs: Number(floor), openPeriods: openPeriodsOf(bytes) };
+  return { floorMs: Number(floor), openPeriods: unpackOpenPeriods(bytes) };
 }
 
 /** Streams the answer: DuckDB sorts, here are never more rows than a page. */
@@ -149,28 +138,13 @@ async function readLedger(
     connection,
     `SELECT ${LEDGER_SUMS} FROM ledger WHERE ${conditions.join(' AND ')}`,
   );
-  return countsOf(row ?? []);
+  return ledgerCountsOf(row ?? []);
 }
 
 async function readLedgerByPartition(connection: DuckDBConnection): Promise<Map<number, LedgerCounts>> {
   const sql = `SELECT partition, ${LEDGER_SUMS} FROM ledger GROUP BY partition ORDER BY partition`;
   const rows = await rowsOf(connection, sql);
-  return new Map(rows.map(([partition, ...counts]) => [Number(partition), countsOf(counts)]));
-}
-
-function countsOf(row: readonly DuckDBValue[]): LedgerCounts {
-  const [records, invalid, tooLate, duplicate, doubleClick, bot, billable] = row.map((value) =>
-    Number(value),
-  );
-  return {
-    records,
-    invalid,
-    too_late: tooLate,
-    duplicate,
-    double_click: doubleClick,
-    bot,
-    billable,
-  };
+  return new Map(rows.map(([partition, ...counts]) => [Number(partition), ledgerCountsOf(counts)]));
 }
 
 async function countLetters(

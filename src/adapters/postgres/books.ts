@@ -2,6 +2,7 @@
 // under the lock of writers, so that it is before or after a commit of a living run, never amid one.
 import type pg from 'pg';
 import type { AdjustmentLine, BillingLine, ClosedPeriod, Revision, StoreBooks } from '../../core/ports.js';
+import { billingLineOf, closedPeriodOf, revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { markLetters } from './letters.js';
 import type { Read } from './reader.js';
@@ -45,21 +46,7 @@ async function readRevisions(client: pg.ClientBase): Promise<Revision[]> {
     `SELECT revision, from_time, to_time, recorded_at, method_hash, positions, too_late_admitted, adjustments
      FROM revisions ORDER BY revision`,
   );
-  return rows.map(([revision, from, to, recordedAt, hash, positions, tooLate, adjustments]) => ({
-    revision: Number(revision),
-    fromMs: Number(from),
-    toMs: Number(to),
-    recordedAtMs: Number(recordedAt),
-    methodHash: String(hash),
-    positions: positions as Revision['positions'],
-    tooLateAdmitted: Number(tooLate),
-    adjustments: (adjustments as Revision['adjustments']).map((line) => ({
-      campaignId: line.campaignId,
-      clicks: line.clicks,
-      amount: line.amount,
-      currency: line.currency,
-    })),
-  }));
+  return rows.map((row) => revisionOf(row, (value) => value));
 }
 
 async function closePeriod(client: pg.ClientBase, period: ClosedPeriod): Promise<void> {
@@ -104,30 +91,13 @@ async function readClosedPeriods(client: pg.ClientBase): Promise<ClosedPeriod[]>
   )) {
     const known = lines.get(String(periodId)) ?? [];
     lines.set(String(periodId), known);
-    known.push(billingLine(line));
+    known.push(billingLineOf(line));
   }
   const rows = await rowsOf(
     client,
     `SELECT period_id, from_time, to_time, closed_at, method_hash FROM closed_periods ORDER BY from_time`,
   );
-  return rows.map(([periodId, from, to, closedAt, methodHash]) => ({
-    periodId: String(periodId),
-    fromMs: Number(from),
-    toMs: Number(to),
-    closedAtMs: Number(closedAt),
-    methodHash: String(methodHash),
-    lines: lines.get(String(periodId)) ?? [],
-  }));
-}
-
-function billingLine([campaignId, clicks, pricePerClick, amount, currency]: readonly unknown[]): BillingLine {
-  return {
-    campaignId: String(campaignId),
-    clicks: Number(clicks),
-    pricePerClick: String(pricePerClick),
-    amount: String(amount),
-    currency: String(currency),
-  };
+  return rows.map((row) => closedPeriodOf(row, lines.get(String(row[0])) ?? []));
 }
 
 async function addAdjustments(client: pg.ClientBase, lines: readonly AdjustmentLine[]): Promise<void> {
@@ -155,7 +125,7 @@ async function readAdjustments(client: pg.ClientBase): Promise<AdjustmentLine[]>
      FROM adjustments ORDER BY line`,
   );
   return rows.map(([periodId, cause, recordedAt, ...line]) => ({
-    ...billingLine(line),
+    ...billingLineOf(line),
     periodId: String(periodId),
     cause: String(cause),
     recordedAtMs: Number(recordedAt),

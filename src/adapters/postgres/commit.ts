@@ -2,12 +2,10 @@
 // store. What is copied has no key and no index; the upsert then runs where the totals are.
 import type pg from 'pg';
 import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
+import { packOpenPeriods } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { copyLetters, withdrawLetters } from './letters.js';
 import { DAY_MS, makePartitions } from './partitions.js';
-
-/** Words of one open period in the checkpoint: a double holds the opening time. */
-const PERIOD_BYTES = 24;
 
 const COUNTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
 
@@ -142,21 +140,9 @@ async function movePositions(client: pg.ClientBase, positions: readonly Partitio
 }
 
 async function replaceCheckpoint(client: pg.ClientBase, { floorMs, openPeriods }: Checkpoint): Promise<void> {
-  const bytes = Buffer.alloc(openPeriods.length * PERIOD_BYTES);
-  openPeriods.forEach(({ hash, openedMs }, index) => {
-    const at = index * PERIOD_BYTES;
-    for (let word = 0; word < 4; word++) bytes.writeUInt32LE(hash[word], at + 4 * word);
-    bytes.writeDoubleLE(openedMs, at + 16);
-  });
   await client.query('DELETE FROM checkpoint');
-  await client.query('INSERT INTO checkpoint VALUES ($1, $2)', [floorMs, bytes]);
-}
-
-/** The open periods as a commit wrote them. */
-export function openPeriodsOf(bytes: Buffer): Checkpoint['openPeriods'] {
-  return Array.from({ length: Math.floor(bytes.length / PERIOD_BYTES) }, (_, index) => {
-    const at = index * PERIOD_BYTES;
-    const word = (number: number): number => bytes.readUInt32LE(at + 4 * number);
-    return { hash: [word(0), word(1), word(2), word(3)] as const, openedMs: bytes.readDoubleLE(at + 16) };
-  });
+  await client.query('INSERT INTO checkpoint VALUES ($1, $2)', [
+    floorMs,
+    Buffer.from(packOpenPeriods(openPeriods).buffer),
+  ]);
 }

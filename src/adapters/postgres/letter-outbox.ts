@@ -3,7 +3,8 @@
 // lock, so that none appears behind a greater one.
 import type pg from 'pg';
 import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports.js';
-import { LETTER_COLUMNS, letterOf } from './letters.js';
+import { letterOf } from '../../core/stored-rows.js';
+import { bytesOf, LETTER_COLUMNS } from './letters.js';
 import type { Read } from './reader.js';
 import { rowsOf } from './session.js';
 
@@ -61,6 +62,6 @@ async function readEvents(client: pg.ClientBase, after: number, limit: number): 
   return rows.map(([sequence, withdrawn, ...letter]) => ({
     sequence: Number(sequence),
     withdrawn: withdrawn === true,
-    letter: letterOf(letter),
+    letter: letterOf(letter, bytesOf),
   }));
 }

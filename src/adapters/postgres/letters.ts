@@ -1,6 +1,7 @@
 // Dead letters as rows of their table, both ways.
 import type pg from 'pg';
 import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import { letterOf } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { rowsOf } from './session.js';
 
@@ -86,30 +87,12 @@ export async function readLetters(client: pg.ClientBase, filter: DeadLetterFilte
     `SELECT ${LETTER_COLUMNS} FROM dead_letters WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`,
     values,
   );
-  return rows.map(letterOf);
+  return rows.map((row) => letterOf(row, bytesOf));
 }
 
-/** A row of LETTER_COLUMNS as a letter. */
-export function letterOf(row: readonly unknown[]): DeadLetter {
-  const [partition, offset, verdict, reason, eventTime, appendTime, clickId, adId, campaignId, ip, ...rest] =
-    row;
-  const [key, value, valueBytes, redrivenAt] = rest;
-  return {
-    partition: Number(partition),
-    offset: Number(offset),
-    verdict: String(verdict) as DeadLetter['verdict'],
-    reason: String(reason),
-    eventTimeMs: maybeNumber(eventTime),
-    appendTimeMs: maybeNumber(appendTime),
-    clickId: maybeText(clickId),
-    adId: maybeText(adId),
-    campaignId: maybeText(campaignId),
-    ipAddress: maybeText(ip),
-    key: maybeBytes(key),
-    value: maybeBytes(value),
-    valueBytes: maybeNumber(valueBytes),
-    redrivenAtMs: maybeNumber(redrivenAt),
-  };
+/** Bytes as the driver gives them. */
+export function bytesOf(value: unknown): Uint8Array | undefined {
+  return value instanceof Buffer ? new Uint8Array(value) : undefined;
 }
 
 /** By verdict and, for invalid records, reason. */
@@ -126,16 +109,4 @@ export async function countLetters(
     reason: String(reason),
     count: Number(count),
   }));
-}
-
-function maybeNumber(value: unknown): number | undefined {
-  return value === null ? undefined : Number(value);
-}
-
-function maybeText(value: unknown): string | undefined {
-  return value === null ? undefined : String(value);
-}
-
-function maybeBytes(value: unknown): Uint8Array | undefined {
-  return value instanceof Buffer ? new Uint8Array(value) : undefined;
 }

@@ -10,7 +10,7 @@ import type {
   TotalsQuery,
   TotalsRow,
 } from '../../core/ports.js';
-import { openPeriodsOf } from './commit.js';
+import { ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
 import { countLetters, readLetters } from './letters.js';
 import { rowsOf } from './session.js';
 import { totalsStatement } from './totals-sql.js';
@@ -60,7 +60,7 @@ export async function readState(client: pg.ClientBase): Promise<StoredState> {
     positions: await readPositions(client),
     checkpoint: checkpoint && {
       floorMs: Number(checkpoint[0]),
-      openPeriods: openPeriodsOf(checkpoint[1] as Buffer),
+      openPeriods: unpackOpenPeriods(checkpoint[1] as Buffer),
     },
     method: identity && (identity[0] as Method),
     methodHash: identity && String(identity[1]),
@@ -74,13 +74,7 @@ async function readPositions(client: pg.ClientBase): Promise<PartitionPosition[]
     `SELECT partition, position, max_event_time, rewind_offset, rewind_max_event_time
      FROM positions ORDER BY partition`,
   );
-  return rows.map(([partition, position, maxEventTime, rewindOffset, rewindMaxEventTime]) => ({
-    partition: Number(partition),
-    position: Number(position),
-    maxEventTimeMs: Number(maxEventTime),
-    rewindOffset: Number(rewindOffset),
-    rewindMaxEventTimeMs: Number(rewindMaxEventTime),
-  }));
+  return rows.map(positionOf);
 }
 
 /** Streams the answer through a cursor: the server sorts, here are never more rows than a page. */
@@ -135,25 +129,11 @@ async function readLedger(
   if (fromMs !== undefined) conditions.push(`minute >= ${Math.ceil(fromMs)}`);
   if (toMs !== undefined) conditions.push(`minute < ${Math.ceil(toMs)}`);
   const [row] = await rowsOf(client, `SELECT ${LEDGER_SUMS} FROM ledger WHERE ${conditions.join(' AND ')}`);
-  return countsOf(row!);
+  return ledgerCountsOf(row!);
 }
 
 async function readLedgerByPartition(client: pg.ClientBase): Promise<Map<number, LedgerCounts>> {
   const sql = `SELECT partition, ${LEDGER_SUMS} FROM ledger GROUP BY partition ORDER BY partition`;
   const rows = await rowsOf(client, sql);
-  return new Map(rows.map(([partition, ...counts]) => [Number(partition), countsOf(counts)]));
-}
-
-/** Sums of nothing are NULL. */
-function countsOf(row: readonly unknown[]): LedgerCounts {
-  const [records, invalid, tooLate, duplicate, doubleClick, bot, billable] = row.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { records, invalid, too_late: tooLate, duplicate, double_click: doubleClick, bot, billable };
+  return new Map(rows.map(([partition, ...counts]) => [Number(partition), ledgerCountsOf(counts)]));
 }
