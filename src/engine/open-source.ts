@@ -50,26 +50,8 @@ export async function openSource(
   spec: SourceSpec,
   warn: (line: string) => void = () => {},
 ): Promise<OpenedSource> {
-  if (spec.kind === 'kafka') {
-    const source = await kafkaSource({ ...spec, warn });
-    return {
-      source,
-      file: undefined,
-      logIdentity: source.identity,
-      matches: async () => false,
-      behind: async () => source,
-    };
-  }
-  if (spec.kind === 'embedded') {
-    const source = await logSource(spec.logDir);
-    return {
-      source,
-      file: undefined,
-      logIdentity: source.identity,
-      matches: async () => false,
-      behind: async () => source,
-    };
-  }
+  if (spec.kind === 'kafka') return openedLog(await kafkaSource({ ...spec, warn }));
+  if (spec.kind === 'embedded') return openedLog(await logSource(spec.logDir));
   const { path, partitions, format } = spec;
   const source = await fileSource({ path, partitions, format });
   return {
@@ -85,6 +67,17 @@ export async function openSource(
       const last = firstLine === 0 ? source : numberedFrom(source, firstLine);
       return parts.length === 0 ? last : chained([...parts, last]);
     },
+  };
+}
+
+/** A log is known by its identity, and no file lies before it. */
+function openedLog(source: Source & { readonly identity: string }): OpenedSource {
+  return {
+    source,
+    file: undefined,
+    logIdentity: source.identity,
+    matches: async () => false,
+    behind: async () => source,
   };
 }
 
