@@ -67,16 +67,6 @@ export class SlotTable {
     if (++this.size > this.sizeMax) this.grow();
   }
 
-  /** Takes out the entry of `row`, which must be there. */
-  remove(hash: number, row: number): void {
-    let slot = this.seek(this.first(hash), hash);
-    while (this.rowAt(slot) !== row) {
-      if (this.rowAt(slot) === EMPTY) throw new Error('invariant violated: a row is missing in its table');
-      slot = this.seek(this.next(slot), hash);
-    }
-    this.removeAt(slot);
-  }
-
   /** All rows, in no order. */
   rows(): Int32Array {
     const { slots } = this;
@@ -90,26 +80,6 @@ export class SlotTable {
   renumber(renumbered: Int32Array): void {
     const { slots } = this;
     for (let i = 1; i < slots.length; i += 2) if (slots[i] !== EMPTY) slots[i] = renumbered[slots[i]!]!;
-  }
-
-  /** Takes out the entry at `slot` and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-  private removeAt(slot: number): void {
-    const { slots, capacity } = this;
-    this.size--;
-    let gap = slot;
-    let at = slot;
-    while (true) {
-      at = at + 1 === capacity ? 0 : at + 1;
-      if (slots[2 * at + 1] === EMPTY) break;
-      const home = this.first(slots[2 * at]!);
-      // The entry may move to the gap unless its home lies between gap and entry (cyclically).
-      const stays = gap <= at ? gap < home && home <= at : gap < home || home <= at;
-      if (stays) continue;
-      slots[2 * gap] = slots[2 * at]!;
-      slots[2 * gap + 1] = slots[2 * at + 1]!;
-      gap = at;
-    }
-    slots[2 * gap + 1] = EMPTY;
   }
 
   private grow(): void {
