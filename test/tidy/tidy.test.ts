@@ -36,7 +36,7 @@ const OPEN_TO_ALL = [
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   '': ['commands', 'engine', 'options', 'ui'],
   core: [],
-  options: ['core', 'ui', 'adapters/kafka', 'lake'],
+  options: ['core', 'ui', 'adapters/kafka', 'lake', 'spool'],
   ui: ['core', 'batch', 'lake'],
   batch: ['core', 'adapters/duckdb', 'lake'],
   // It opens sources and the lake by their names, in threads of their own.
@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lake: ['core', 'adapters/duckdb', 'adapters/s3', 'adapters/file'],
   live: ['core'],
   metrics: ['core'],
+  spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: ['core', 'live', 'adapters/duckdb', 'adapters/postgres'],
   services: ['options', 'ui'],
   torture: ['core', 'live', 'services', 'ui'],

@@ -1,0 +1,107 @@
+// Group commit: clicks that come while a group is being written and synced form the next one. So a lone click waits for
+// one write, and a thousand at a time for two, not for a thousand; nobody waits for a timer.
+import type { LogWriter } from '../adapters/embedded/log-writer.js';
+import { UserError } from '../errors.js';
+import { ClickGroup } from './click-group.js';
+import { type LoggedClick, SpoolFullError, SYNC_INTERVAL_MS, type SyncMode } from './click-log.js';
+
+export interface GroupCommitOptions {
+  log: LogWriter;
+  sync: SyncMode;
+  /** All that was appended up to now is durable. */
+  onDurable?: () => void;
+}
+
+export class GroupCommit {
+  taken = 0;
+  refused = 0;
+  /** Why the last group was not written; undefined: it was. */
+  trouble: string | undefined;
+  readonly #log: LogWriter;
+  readonly #sync: SyncMode;
+  readonly #onDurable: () => void;
+  #filling: ClickGroup;
+  #spare: ClickGroup;
+  #writing: Promise<void> | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
+
+  constructor({ log, sync, onDurable = () => {} }: GroupCommitOptions) {
+    this.#log = log;
+    this.#sync = sync;
+    this.#onDurable = onDurable;
+    this.#filling = new ClickGroup(log.partitions);
+    this.#spare = new ClickGroup(log.partitions);
+  }
+
+  /** Clicks that are not written yet, and their bytes. */
+  get pending(): { records: number; bytes: number } {
+    return { records: this.#filling.count, bytes: this.#filling.used };
+  }
+
+  append(click: LoggedClick): Promise<void> {
+    const group = this.#filling;
+    if (!group.add(click, Date.now())) {
+      this.refused++;
+      return Promise.reject(
+        new SpoolFullError('clicks come faster than the disk takes them', 1, {
+          hint: 'Use a faster disk, or --spool-sync interval.',
+        }),
+      );
+    }
+    this.#writing ??= this.#writeAll();
+    return group.written();
+  }
+
+  /** Writes and syncs everything that was taken. */
+  async finish(): Promise<void> {
+    await this.#writing;
+    clearTimeout(this.#syncTimer);
+    await this.#log.flush();
+    this.#onDurable();
+  }
+
+  async #writeAll(): Promise<void> {
+    // All that arrive in this turn of the event loop are in the first group.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#filling.count > 0) {
+      const group = this.#filling;
+      this.#filling = this.#spare;
+      this.#spare = group;
+      const { count } = group;
+      try {
+        await this.#log.append(group.batch());
+        if (this.#sync === 'always') await this.#flush();
+        else this.#syncTimer ??= setTimeout(() => void this.#syncLater(), SYNC_INTERVAL_MS);
+        this.trouble = undefined;
+        this.taken += count;
+        group.done();
+      } catch (error) {
+        this.refused += count;
+        group.done(this.#refusal(error));
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#log.flush();
+    this.#onDurable();
+  }
+
+  async #syncLater(): Promise<void> {
+    this.#syncTimer = undefined;
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#refusal(error); // from here on the log refuses every click by itself
+    }
+  }
+
+  /** What the disk refuses, as a word to whoever sent the click; a bug stays what it is. */
+  #refusal(error: unknown): unknown {
+    if (!(error instanceof UserError)) return error;
+    this.trouble = error.message;
+    const { hint } = error;
+    return new SpoolFullError(error.message, 10, { ...(hint ? { hint } : {}), cause: error });
+  }
+}
