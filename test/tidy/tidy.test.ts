@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   options: ['core', 'ui', 'adapters/kafka', 'lake', 'spool'],
   ui: ['core', 'batch', 'lake'],
+  ads: [],
   batch: ['core', 'adapters/duckdb', 'lake'],
   // It opens sources and the lake by their names, in threads of their own.
   engine: ['core', 'adapters/embedded', 'adapters/file', 'adapters/kafka', 'lake'],
@@ -78,6 +79,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   'decimal.js': ['batch'],
   fzstd: ['adapters/kafka'],
   ink: ['ui'],
+  ioredis: ['adapters/redis'],
   kafkajs: ['adapters/kafka', 'bench', 'services', 'torture'],
   'lz4-napi': ['adapters/kafka'],
   'parquetjs-lite': ['adapters/parquetjs', 'lake'],
