@@ -48,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: ['core', 'live', 'adapters/duckdb', 'adapters/postgres'],
+  serve: ['core', 'live', 'stores'],
   services: ['options', 'ui'],
   torture: ['core', 'live', 'services', 'ui'],
   adapters: ['core'],
