@@ -5,6 +5,7 @@ import { EXIT, UsageError, UserError } from '../errors.js';
 import { nearest } from '../options/names.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import type { Terminal } from '../ui/terminal.js';
+import { fetchChromium } from './chromium.js';
 import { PART_NAMES, type PartName, type Say } from './part.js';
 import { PARTS, type ServiceStatus, serviceStatus, startService, stopService } from './service.js';
 
@@ -18,6 +19,8 @@ Parts:
   postgres   PostgreSQL as installed, or by apt-get
   redis      Redis as installed, or by apt-get
   s3         ${PARTS.s3.software}, built by go install
+Only for fetch:
+  chromium   a browser for tests of the web dashboard, by apt-get if none is installed
 Without parts: all of them (start, status, fetch), or all that run (stop).
 
 Options:
@@ -36,6 +39,8 @@ interface Asked {
 interface Line {
   action: Action;
   parts: readonly Asked[];
+  /** Fetch the browser too, which is no server. */
+  browser: boolean;
   directory: string;
   json: boolean;
 }
@@ -48,9 +53,13 @@ function parse(argv: readonly string[]): Line | undefined {
     throw new UsageError('say what to do: start, stop, status or fetch', { hint: HINT });
   const action = ACTIONS.find((each) => each === word);
   if (!action) throw unknown('action', word, ACTIONS);
-  const parts = words.length > 0 ? words.map(partOf) : PART_NAMES.map((name) => ({ name, port: undefined }));
-  return { action, parts, directory: resolve(values.dir), json: values.json };
+  const everything = words.length === 0;
+  const browser = action === 'fetch' && (everything || words.includes(BROWSER));
+  const servers = browser ? words.filter((each) => each !== BROWSER) : words;
+  const parts = everything ? PART_NAMES.map((name) => ({ name, port: undefined })) : servers.map(partOf);
+  return { action, parts, browser, directory: resolve(values.dir), json: values.json };
 }
+const BROWSER = 'chromium';
 const HINT = 'See npm run services -- --help';
 
 function flagsOf(argv: readonly string[]) {
@@ -89,10 +98,15 @@ function unknown(kind: string, typed: string, known: readonly string[]): UsageEr
 
 async function perform(line: Line, terminal: Terminal): Promise<number> {
   const { action, parts, directory } = line;
+  const say: Say = (text) => terminal.info(text);
+  const acts = (action === 'status' ? [] : parts).map(
+    (asked) => () => ACTS[action as keyof typeof ACTS](asked, directory, say),
+  );
+  if (line.browser) acts.push(async () => `${BROWSER} is here: ${await fetchChromium(say)}`);
   let exitCode: number = EXIT.ok;
-  for (const asked of action === 'status' ? [] : parts) {
+  for (const act of acts) {
     try {
-      terminal.info(await ACTS[action as keyof typeof ACTS](asked, directory, (text) => terminal.info(text)));
+      terminal.info(await act());
     } catch (error) {
       // The others needn't wait for the one that can't.
       if (!(error instanceof UserError)) throw error;
@@ -101,6 +115,7 @@ async function perform(line: Line, terminal: Terminal): Promise<number> {
     }
   }
   const statuses = await Promise.all(parts.map(({ name }) => serviceStatus(join(directory, name))));
+  if (parts.length === 0) return exitCode;
   await show(
     parts.map(({ name }, index) => statuses[index] ?? name),
     terminal,

@@ -56,6 +56,15 @@ test('fetch brings a part here and starts nothing', async () => {
   expect(existsSync(elsewhere)).toBe(false);
 });
 
+test('fetch chromium says where the browser is, and it is one', async () => {
+  const outcome = await node([SCRIPT, 'fetch', 'chromium', '--dir', folder.path], env());
+  const [, path] = /^chromium is here: (.+)$/m.exec(outcome.stderr) ?? [];
+  expect(outcome).toMatchObject({ code: 0, stdout: '' });
+  expect(existsSync(path!)).toBe(true);
+  const { stderr } = await services('start', 'chromium');
+  expect(stderr).toMatch(/there is no part chromium/);
+});
+
 test('a mistyped part, action, option or port is one line and what there is', async () => {
   for (const [typed, said] of [
     [['start', 'redsi'], /there is no part redsi.*\n.*kafka, postgres, redis, s3/],

@@ -45,6 +45,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Its checker unpacks zstd as the file source does.
   lake: ['core', 'adapters/duckdb', 'adapters/s3', 'adapters/file'],
   live: ['core'],
+  // Types only: its code runs in browsers.
+  web: ['core', 'serve'],
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: ['core', 'live', 'adapters/duckdb', 'adapters/postgres'],
@@ -75,9 +77,11 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/lib-storage': ['adapters/s3'],
   '@duckdb/node-api': ['adapters/duckdb', 'batch', 'lake', 'torture'],
   '@duckdb/node-bindings': ['adapters/duckdb', 'batch', 'lake'],
+  '@fontsource-variable/inter': ['web'],
   'cli-table3': ['ui'],
   commander: ['options'],
   'decimal.js': ['batch'],
+  esbuild: ['web'],
   fzstd: ['adapters/kafka'],
   ink: ['ui'],
   ioredis: ['adapters/redis'],
@@ -87,6 +91,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   pg: ['adapters/postgres', 'services', 'torture'],
   'pg-copy-streams': ['adapters/postgres'],
   pino: ['ui'],
+  preact: ['web'],
   'prom-client': ['metrics'],
   react: ['ui'],
   snappy: ['adapters/kafka'],
@@ -110,6 +115,16 @@ test('rooms import only what their walls allow', () => {
     });
   });
   expect(crossings).toEqual([]);
+});
+
+test('what runs in browsers takes nothing but types from the other rooms', () => {
+  const taken = violations(src, (source) => {
+    if (!source.path.startsWith('src/web/')) return [];
+    return importsOf(source).flatMap(({ file, typeOnly }) =>
+      file === undefined || typeOnly || file.startsWith('src/web/') ? [] : [`${source.path} imports ${file}`],
+    );
+  });
+  expect(taken).toEqual([]);
 });
 
 test('the batch recomputation and the lake share nothing with the stream but the method', () => {
@@ -159,7 +174,8 @@ test('packages that are declared are imported, and the other way round', () => {
   };
   const vendorsOf = (sources: readonly SourceText[]) =>
     new Set(sources.flatMap((source) => importsOf(source).flatMap(({ vendor }) => vendor ?? [])));
-  const used = vendorsOf(src);
+  // What browsers get is bundled by the build: who installs click-agg needs no package for it.
+  const used = vendorsOf(src.filter(({ path }) => roomOf(path) !== 'web'));
   const usedAnywhere = vendorsOf([...src, ...tests, ...others, ...configs()]);
   const declared = new Set(Object.keys(manifest.dependencies));
   // Used by their commands, or as types of other packages.
