@@ -4,6 +4,7 @@ import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { LetterOutbox, LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
+import { openVoice, type RunVoice } from '../engine/announce.js';
 import { type DataDir, openDataDir } from '../engine/data-dir.js';
 import { type DecodedInput, openDecodedInput } from '../engine/decoded-input.js';
 import {
@@ -35,6 +36,7 @@ import {
 import { lakePlaceOf, s3Options } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
+import { channelOption, redisOption } from '../options/redis.js';
 import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
 import { checkStore, openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
@@ -70,6 +72,13 @@ const runOptions = {
     minMs: 1000,
     about: 'show the open minutes of a partition, as provisional, when it was quiet for so long',
   }),
+  openMinutes: onOff({
+    flag: 'open-minutes',
+    about:
+      'write the open minutes of all partitions, as provisional, with every commit: a click is in the totals within seconds',
+  }),
+  redis: redisOption('tell dashboards through this Redis what each commit changed (redis://user@host:port)'),
+  ...channelOption,
   ...metricsOptions,
   ...methodOptions,
 };
@@ -106,6 +115,7 @@ export const runCommand = command({
     let monitor: RunMonitor | undefined;
     let input: DecodedInput | undefined;
     let lake: LakeThread | undefined;
+    let voice: RunVoice | undefined;
     try {
       monitor = await watchRun(options);
       if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
@@ -132,8 +142,22 @@ export const runCommand = command({
         });
       }
       const reporter = runReporter(terminal);
+      voice = await openVoice(options, warn);
       const counting = {
-        ...{ options, dataDir, input, method, file, untilEnd, lake, monitor, reporter, terminal, signal },
+        ...{
+          options,
+          dataDir,
+          input,
+          method,
+          file,
+          untilEnd,
+          lake,
+          monitor,
+          reporter,
+          voice,
+          terminal,
+          signal,
+        },
         store: { dataDir: path, store: options.store },
         lockDataDir: kafka !== undefined && options.store === 'duckdb',
       };
@@ -156,6 +180,7 @@ export const runCommand = command({
       return undefined;
     } finally {
       lake?.stop();
+      await voice?.close();
       await input?.close();
       await monitor?.close();
       lock?.release();
@@ -199,6 +224,7 @@ interface Counting {
   lake: LakeThread | undefined;
   monitor: RunMonitor;
   reporter: RunReporter;
+  voice: RunVoice;
   terminal: Terminal;
   signal: AbortSignal;
 }
@@ -241,6 +267,7 @@ function historyOf(counting: Counting, state: StoredState): Promise<InputHistory
 /** Counts until the end, the signal or the loss of the turn, and answers readers meanwhile. */
 async function count(counting: Counting, opened: CountedInto, epoch: number): Promise<LiveStatus> {
   const { options, input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
+  const { announcer } = counting.voice;
   const store = monitor.meter(opened);
   reporter.begin(input.description, untilEnd);
   // A lake that fails stops the stream, too: what is not kept can't be proved.
@@ -254,11 +281,14 @@ async function count(counting: Counting, opened: CountedInto, epoch: number): Pr
     untilEnd,
     idleAfterMs: options.idleAfter,
     commitEveryMs: options.commitEvery,
+    openMinutes: options.openMinutes,
     signal: AbortSignal.any([signal, failed.signal]),
     onStatus(status) {
       monitor.observe(status);
       reporter.status(status);
+      announcer.status(status);
     },
+    onCommit: (commit) => announcer.committed(commit),
     warn: (line) => terminal.warn(line),
   });
   monitor.watch('store', () => store.revisions());
@@ -267,6 +297,7 @@ async function count(counting: Counting, opened: CountedInto, epoch: number): Pr
     store,
     status: () => loop.status(),
     beforeSnapshot: () => loop.commitAll(),
+    announcer,
     dataDir: counting.dataDir.path,
   });
   const letters = await publishLetters(lettersOf(counting, store));

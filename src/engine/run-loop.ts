@@ -5,7 +5,7 @@ import type { DecodedBatch } from '../core/decoded-batch.js';
 import { LogChangedError } from '../core/log-changed-error.js';
 import { type Method, VERDICTS } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
+import type { Commit, LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 import { LogStartCheck } from './log-start-check.js';
@@ -25,9 +25,13 @@ export interface RunLoopOptions {
   commitEveryMs: number;
   /** A partition without records for so long gets its open minutes written as provisional, ms. */
   idleAfterMs: number;
+  /** Every commit writes the open minutes of all partitions, as provisional. */
+  openMinutes: boolean;
   signal: AbortSignal;
   /** Called about once a second, and at the end. */
   onStatus: (status: LiveStatus) => void;
+  /** The store has made this commit. */
+  onCommit: (commit: Commit) => void;
   warn: (line: string) => void;
 }
 
@@ -164,7 +168,11 @@ class Loop implements RunLoop {
   }
 
   private startCommit(complete: boolean): void {
-    const commit = this.aggregator.commit({ complete, provisional: this.quietPartitions() });
+    const { openMinutes, onCommit } = this.options;
+    const commit = this.aggregator.commit({
+      complete: complete || openMinutes,
+      provisional: this.quietPartitions(),
+    });
     if (!commit) return;
     this.committedRecords = this.records;
     const startedMs = performance.now();
@@ -173,6 +181,7 @@ class Loop implements RunLoop {
       .commit(commit)
       .then(() => {
         this.lastCommitMs = performance.now() - startedMs;
+        onCommit(commit);
         this.options.input.report(
           new Map(commit.positions.map(({ partition, position }) => [partition, position])),
         );

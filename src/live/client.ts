@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { LiveStatus, StoreBooks, StoreReader, TotalsRow } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { isAlive, type RunFile, readRunFile } from './run-file.js';
+import { messageOf, type RunMessage } from './run-message.js';
 import { decode, encode, errorFromWire, METHODS, type WireError } from './wire.js';
 
 /** A run that lives says so at once, even when it is busy. */
@@ -15,6 +16,8 @@ export interface LiveStore extends StoreReader, StoreBooks {
   status(): Promise<LiveStatus>;
   /** Writes everything that was counted, open minutes too. */
   commitAll(): Promise<void>;
+  /** What the run says from now on, until the signal or its end. */
+  messages(signal: AbortSignal): Promise<AsyncIterable<RunMessage>>;
 }
 
 /** The run that counts into this data directory, or undefined if none lives. */
@@ -39,6 +42,7 @@ function liveStore(run: RunFile): LiveStore {
     pages: (query) => pages(run, query),
     status: () => post(run, 'status', []) as Promise<LiveStatus>,
     commitAll: () => post(run, 'commitAll', []) as Promise<void>,
+    messages: (signal) => messages(run, signal),
     async close() {},
   };
 }
@@ -77,6 +81,34 @@ async function* pages(run: RunFile, query: unknown): AsyncGenerator<TotalsRow[]>
       if (!ended) yield content as TotalsRow[];
     }
     if (!ended) throw new NobodyThere(run);
+  } finally {
+    response.destroy();
+  }
+}
+
+/** Resolves when the run has begun to tell. */
+async function messages(run: RunFile, signal: AbortSignal): Promise<AsyncIterable<RunMessage>> {
+  const response = await send(run, 'messages', []);
+  signal.addEventListener('abort', () => response.destroy());
+  if (signal.aborted) response.destroy();
+  if (response.statusCode === 401) throw new NobodyThere(run);
+  if (response.statusCode !== 200) throw errorFromWire((await firstLine(response)) as WireError);
+  return messagesOf(response);
+}
+
+async function firstLine(response: IncomingMessage): Promise<unknown> {
+  for await (const line of createInterface({ input: response })) return decode(line);
+  return undefined;
+}
+
+async function* messagesOf(response: IncomingMessage): AsyncGenerator<RunMessage> {
+  // A run that was killed cuts the line: that is its end, too.
+  response.on('error', () => response.destroy());
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const message = messageOf(line);
+      if (message) yield message;
+    }
   } finally {
     response.destroy();
   }

@@ -6,7 +6,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { LiveStatus, Store, StoreBooks, TotalsQuery } from '../core/ports.js';
 import { UserError } from '../errors.js';
+import type { Announcer } from './announcer.js';
 import { newToken, removeRunFile, writeRunFile } from './run-file.js';
+import { messageText } from './run-message.js';
 import { decode, encode, METHODS, type MethodName, wireError } from './wire.js';
 
 /** Longest question: the lines of a hundred thousand campaigns fit. */
@@ -14,6 +16,8 @@ const QUESTION_BYTES_MAX = 64 * 1_048_576;
 /** Questions that are answered at a time; others wait. */
 const ANSWERS_MAX = 8;
 const WAITING_MAX = 256;
+/** Those who hear every commit, at a time. */
+const LISTENERS_MAX = 64;
 /** Who reads an answer slower than this is cut off when the run ends. */
 const ENDING_WAIT_MS = 3_000;
 
@@ -22,6 +26,8 @@ export interface LiveServerOptions {
   status(): LiveStatus;
   /** Makes a complete commit, so that a snapshot holds everything that was counted. */
   beforeSnapshot(): Promise<void>;
+  /** Says what each commit changed, to those who ask for `messages`; absent: nobody is told. */
+  announcer?: Announcer;
   dataDir: string;
 }
 
@@ -34,9 +40,10 @@ export interface LiveServer {
 /** Starts the server on a free port of 127.0.0.1 and writes run.json. */
 export async function startLiveServer(options: LiveServerOptions): Promise<LiveServer> {
   const token = newToken();
-  const turns = limiter();
+  const listeners = new Listeners(options.announcer);
+  const asked = { ...options, token, listeners, inTurn: limiter() };
   const server = createServer((request, response) => {
-    answer(options, token, turns, request, response).catch((error: unknown) => {
+    answer(asked, request, response).catch((error: unknown) => {
       // The one who asked has gone, or the answer broke off half-way: cut it, so that it isn't taken for whole.
       response.destroy(error instanceof Error ? error : undefined);
     });
@@ -51,6 +58,7 @@ export async function startLiveServer(options: LiveServerOptions): Promise<LiveS
     port,
     async close() {
       removeRunFile(options.dataDir, token);
+      listeners.end();
       await stop(server);
     },
   };
@@ -65,13 +73,14 @@ async function stop(server: Server): Promise<void> {
   clearTimeout(cutOff);
 }
 
-async function answer(
-  options: LiveServerOptions,
-  token: string,
-  inTurn: <T>(work: () => Promise<T>) => Promise<T>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+interface Asked extends LiveServerOptions {
+  token: string;
+  listeners: Listeners;
+  inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+async function answer(options: Asked, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { token, inTurn, listeners } = options;
   // No connection is kept, so that closing never waits for one.
   response.setHeader('connection', 'close');
   response.setHeader('content-type', 'application/json');
@@ -85,6 +94,10 @@ async function answer(
     if (method === 'status') {
       // Not in turn: that it lives must show even while it is busy.
       response.end(encode(options.status()));
+      return;
+    }
+    if (method === 'messages') {
+      listeners.add(response);
       return;
     }
     if (method === 'pages') {
@@ -121,6 +134,39 @@ async function answerPages(
     if (!response.write(`${JSON.stringify(page)}\n`)) await drained(response);
   }
   response.end('"end"\n');
+}
+
+/** Those who hear what the run says, a message a line, until one of the two ends. */
+class Listeners {
+  private readonly responses = new Set<ServerResponse>();
+
+  constructor(private readonly announcer: Announcer | undefined) {}
+
+  add(response: ServerResponse): void {
+    if (!this.announcer) throw new UserError('a question this run does not know');
+    if (this.responses.size >= LISTENERS_MAX) throw new UserError('too many listen to the run at a time');
+    this.responses.add(response);
+    // The headers go at once: whoever waits for them knows then that it hears every commit.
+    response.flushHeaders();
+    let missed = false;
+    const deaf = this.announcer.listen((text) => {
+      // Whoever reads slower than the run commits is told so, and never holds memory of the run.
+      if (response.writableNeedDrain) missed = true;
+      else response.write(`${text}\n`);
+    });
+    response.on('drain', () => {
+      if (missed) response.write(`${messageText({ kind: 'missed' })}\n`);
+      missed = false;
+    });
+    response.on('close', () => {
+      deaf();
+      this.responses.delete(response);
+    });
+  }
+
+  end(): void {
+    for (const response of this.responses) response.end();
+  }
 }
 
 async function drained(response: ServerResponse): Promise<void> {

@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ads: [],
   batch: ['core', 'adapters/duckdb', 'lake'],
   // It opens sources and the lake by their names, in threads of their own.
-  engine: ['core', 'adapters/embedded', 'adapters/file', 'adapters/kafka', 'lake'],
+  engine: ['core', 'adapters/embedded', 'adapters/file', 'adapters/kafka', 'adapters/redis', 'lake', 'live'],
   // Its checker unpacks zstd as the file source does.
   lake: ['core', 'adapters/duckdb', 'adapters/s3', 'adapters/file'],
   live: ['core'],
