@@ -128,36 +128,12 @@ export const runCommand = command({
         warn,
       );
       const untilEnd = options.untilEnd || file !== undefined;
-      if (options.lake !== undefined) {
-        lake = startLakeThread({
-          dataDir: path,
-          lake: lakePlaceOf(options),
-          input: file,
-          // The lake reads on its own, so it has a group of its own.
-          topic: kafka && { connection: kafka, topic: options.topic, group: `${options.group}-lake` },
-          partitions,
-          append,
-          methodHash: methodHash(method),
-          untilEnd,
-        });
-      }
+      if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, method, untilEnd });
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
-        ...{
-          options,
-          dataDir,
-          input,
-          method,
-          file,
-          untilEnd,
-          lake,
-          monitor,
-          reporter,
-          voice,
-          terminal,
-          signal,
-        },
+        ...{ options, dataDir, input, method, file, untilEnd, lake },
+        ...{ monitor, reporter, voice, terminal, signal },
         store: { dataDir: path, store: options.store },
         lockDataDir: kafka !== undefined && options.store === 'duckdb',
       };
@@ -187,6 +163,22 @@ export const runCommand = command({
     }
   },
 });
+
+/** The lake reads the same log on its own. */
+function lakeBeside(
+  options: RunOptions,
+  kafka: KafkaConnection | undefined,
+  { file, method, untilEnd }: Pick<Counting, 'file' | 'method' | 'untilEnd'>,
+): LakeThread {
+  const { dataDir, partitions, append, topic, group } = options;
+  return startLakeThread({
+    ...{ dataDir, partitions, append, untilEnd },
+    lake: lakePlaceOf(options),
+    input: file,
+    topic: kafka && { connection: kafka, topic, group: `${group}-lake` },
+    methodHash: methodHash(method),
+  });
+}
 
 /** Who stands by is ready if the store would be there; one in a file is held by whoever counts. */
 function watchStoreMeanwhile(monitor: RunMonitor, place: StorePlace): void {
