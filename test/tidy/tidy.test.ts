@@ -44,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   engine: ['core', 'adapters/embedded', 'adapters/file', 'adapters/kafka', 'adapters/redis', 'lake', 'live'],
   // Its checker unpacks zstd as the file source does.
   lake: ['core', 'adapters/duckdb', 'adapters/s3', 'adapters/file'],
+  ingest: ['core', 'ads', 'spool'],
   live: ['core'],
   // Types only: its code runs in browsers.
   web: ['core', 'serve'],
@@ -82,11 +83,15 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   commander: ['options'],
   'decimal.js': ['batch'],
   esbuild: ['web'],
+  fastify: ['ingest', 'serve'],
   fzstd: ['adapters/kafka'],
   ink: ['ui'],
   ioredis: ['adapters/redis'],
+  isbot: ['ingest'],
   kafkajs: ['adapters/kafka', 'bench', 'services', 'torture'],
+  'lru-cache': ['ads', 'ingest'],
   'lz4-napi': ['adapters/kafka'],
+  maxmind: ['ingest'],
   'parquetjs-lite': ['adapters/parquetjs', 'lake'],
   pg: ['adapters/postgres', 'services', 'torture'],
   'pg-copy-streams': ['adapters/postgres'],
@@ -95,6 +100,8 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['metrics'],
   react: ['ui'],
   snappy: ['adapters/kafka'],
+  'ua-parser-js': ['ingest'],
+  uuid: ['ingest'],
   zod: ['options'],
   zx: ['commands', 'bench', 'services'],
 };
@@ -185,6 +192,7 @@ test('packages that are declared are imported, and the other way round', () => {
     '@types/pg',
     '@types/pg-copy-streams',
     '@types/react',
+    '@types/ua-parser-js',
   ]);
   const all = [...declared, ...Object.keys(manifest.devDependencies).filter((name) => !tools.has(name))];
   expect(
