@@ -37,6 +37,8 @@ export interface ClickLog {
    */
   append(click: LoggedClick): Promise<void>;
   status(): ClickLogStatus;
+  /** Rejects when it can't go on for a reason that waiting won't mend (a damaged spool, a bug); never resolves. */
+  readonly failed: Promise<never>;
   /** Writes what was taken, sends what it can within a limit, and lets the next process in. What was not sent stays. */
   close(): Promise<void>;
 }

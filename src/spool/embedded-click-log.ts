@@ -29,6 +29,7 @@ export async function embeddedClickLog(options: EmbeddedClickLogOptions): Promis
   return {
     description: `embedded log ${logDir}`,
     append: (click) => commit.append(click),
+    failed: new Promise<never>(() => {}),
     status() {
       const { records, bytes } = commit.pending;
       const { taken, refused, trouble } = commit;

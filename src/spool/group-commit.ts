@@ -8,8 +8,10 @@ import { type LoggedClick, SpoolFullError, SYNC_INTERVAL_MS, type SyncMode } fro
 export interface GroupCommitOptions {
   log: LogWriter;
   sync: SyncMode;
-  /** All that was appended up to now is durable. */
-  onDurable?: () => void;
+  /** A group was written. */
+  onTaken?: (records: number, bytes: number) => void;
+  /** Everything below these offsets is durable. */
+  onDurable?: (ends: ReadonlyMap<number, number>) => void;
 }
 
 export class GroupCommit {
@@ -19,15 +21,17 @@ export class GroupCommit {
   trouble: string | undefined;
   readonly #log: LogWriter;
   readonly #sync: SyncMode;
-  readonly #onDurable: () => void;
+  readonly #onTaken: (records: number, bytes: number) => void;
+  readonly #onDurable: (ends: ReadonlyMap<number, number>) => void;
   #filling: ClickGroup;
   #spare: ClickGroup;
   #writing: Promise<void> | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
 
-  constructor({ log, sync, onDurable = () => {} }: GroupCommitOptions) {
+  constructor({ log, sync, onTaken = () => {}, onDurable = () => {} }: GroupCommitOptions) {
     this.#log = log;
     this.#sync = sync;
+    this.#onTaken = onTaken;
     this.#onDurable = onDurable;
     this.#filling = new ClickGroup(log.partitions);
     this.#spare = new ClickGroup(log.partitions);
@@ -56,8 +60,7 @@ export class GroupCommit {
   async finish(): Promise<void> {
     await this.#writing;
     clearTimeout(this.#syncTimer);
-    await this.#log.flush();
-    this.#onDurable();
+    await this.#flush();
   }
 
   async #writeAll(): Promise<void> {
@@ -67,9 +70,10 @@ export class GroupCommit {
       const group = this.#filling;
       this.#filling = this.#spare;
       this.#spare = group;
-      const { count } = group;
+      const { count, used } = group;
       try {
         await this.#log.append(group.batch());
+        this.#onTaken(count, used);
         if (this.#sync === 'always') await this.#flush();
         else this.#syncTimer ??= setTimeout(() => void this.#syncLater(), SYNC_INTERVAL_MS);
         this.trouble = undefined;
@@ -84,8 +88,7 @@ export class GroupCommit {
   }
 
   async #flush(): Promise<void> {
-    await this.#log.flush();
-    this.#onDurable();
+    this.#onDurable(await this.#log.flush());
   }
 
   async #syncLater(): Promise<void> {

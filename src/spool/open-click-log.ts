@@ -18,5 +18,9 @@ export interface ClickLogOptions {
 
 /** UserError: the log or the spool can't be opened, another process has it. A broker that is gone is no reason. */
 export async function openClickLog(options: ClickLogOptions): Promise<ClickLog> {
-  return embeddedClickLog(options);
+  const { kafka, logDir, partitions, spoolDir, spoolLimitBytes, sync, warn } = options;
+  if (!kafka) return embeddedClickLog({ logDir, partitions, sync });
+  // kafkajs takes a while to load: only who speaks to Kafka waits for it.
+  const { kafkaClickLog } = await import('./kafka-click-log.js');
+  return kafkaClickLog({ ...kafka, spoolDir, limitBytes: spoolLimitBytes, sync, warn });
 }

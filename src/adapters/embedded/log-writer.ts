@@ -32,8 +32,8 @@ export interface LogWriter {
   readonly partitions: number;
   /** Returns the offsets by record index. Values beyond RECORD_BYTES_MAX are cut to it, with their true length kept. */
   append(batch: AppendBatch): Promise<Float64Array>;
-  /** Makes everything that was appended durable (fsync). */
-  flush(): Promise<void>;
+  /** Makes everything that was appended durable (fsync). Gives the next offset by partition: what is below is safe. */
+  flush(): Promise<Map<number, number>>;
   /** Next offset by partition. */
   ends(): Map<number, number>;
   /** Newest append time in the log, epoch ms; -Infinity if there is none. */
@@ -107,8 +107,10 @@ function logWriter(
     turn = result.catch(() => undefined); // the caller gets it; the next in turn must not
     return result;
   };
+  const ends = () => new Map(writers.map((writer, partition) => [partition, writer.nextOffset]));
   const flushAll = async () => {
     for (const writer of writers) await writer.flush();
+    return ends();
   };
   return {
     partitions: writers.length,
@@ -119,7 +121,7 @@ function logWriter(
         return offsets;
       }),
     flush: () => inTurn(flushAll),
-    ends: () => new Map(writers.map((writer, partition) => [partition, writer.nextOffset])),
+    ends,
     newestAppendMs: () => Math.max(...writers.map((writer) => writer.newestAppendMs)),
     async close() {
       if (closed) return;

@@ -1,5 +1,5 @@
-// Forgetting: whole old segments are deleted, by age or by the log's total length, never the last of a
-// partition. A reader that stood in one gets an error that names where the partition begins now.
+// Forgetting: whole old segments are deleted, by age, by the log's total length, or because nobody needs them any
+// more; never the last of a partition. A reader that stood in one gets an error that names where the partition begins now.
 import { open, rm, stat } from 'node:fs/promises';
 import { HEADER_BYTES, readHeader } from './frame.js';
 import { codeOf, ioError, listSegments, readMeta, segmentPath } from './layout.js';
@@ -34,6 +34,19 @@ export async function applyRetention(logDir: string, limits: Retention & { nowMs
     freed += segment.bytes;
   }
   return freed;
+}
+
+/** Deletes the partition's segments that hold only records below `offset`. The last one stays. */
+export async function dropSegments(logDir: string, partition: number, offset: number): Promise<void> {
+  const bases = await listSegments(logDir, partition);
+  for (let i = 0; i + 1 < bases.length && bases[i + 1] <= offset; i++) {
+    const path = segmentPath(logDir, partition, bases[i]);
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw ioError(error, path, 'write');
+    }
+  }
 }
 
 async function finishedSegments(

@@ -3,10 +3,10 @@
 import type { Producer } from 'kafkajs';
 import { UserError } from '../../../errors.js';
 import { TopicView } from '../topic-view.js';
+import { fencingProducer, type PlacedMessage, sendTogether } from '../transactions.js';
 import { isWorldly, kafkaError, rootCause } from '../world-errors.js';
 import { redrivenMessage } from './letter-message.js';
 import { type LetterReader, type LetterTopicPlace, openLetterTopic } from './letter-topic.js';
-import { fencingProducer, type PlacedMessage, sendTogether } from './transactions.js';
 
 /** Long enough for all that is checked together. */
 const TRANSACTION_MS = 300_000;

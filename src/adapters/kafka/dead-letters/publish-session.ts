@@ -5,11 +5,11 @@ import type { LetterEvent, LetterOutbox } from '../../../core/ports.js';
 import type { KafkaConnection } from '../connection.js';
 import { openTopicScan, type TopicScan } from '../topic-scan.js';
 import { TopicView } from '../topic-view.js';
+import { fencingProducer, sendTogether } from '../transactions.js';
 import { isWorldly } from '../world-errors.js';
 import { lastPublished } from './last-published.js';
 import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
 import { originalsOf } from './originals.js';
-import { fencingProducer, sendTogether } from './transactions.js';
 
 /** A transaction that is left open by a process that died is undone by the brokers after so long at the latest. */
 const TRANSACTION_MS = 60_000;

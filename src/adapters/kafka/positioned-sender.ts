@@ -1,0 +1,112 @@
+// Sends records of a log to a topic, each exactly once: a transaction holds the records and the position behind them,
+// as the offset of a consumer group that has no members. Whoever opens a sender of the same id fences the one before,
+// whose last transaction is settled then; what the group says afterwards is what the topic holds.
+import type { Admin, Producer } from 'kafkajs';
+import type { RawBatch } from '../../core/batches.js';
+import { murmur2, partitionOf } from '../../core/murmur2.js';
+import { type KafkaConnection, kafkaClient } from './connection.js';
+import { TopicView } from './topic-view.js';
+import { fencingProducer, type GroupPosition, type PlacedMessage, sendTogether } from './transactions.js';
+import { isWorldly } from './world-errors.js';
+
+/**
+ * A transaction takes a fraction of a second. Readers wait for the end of one that a process left behind when it died
+ * and was not started again, so it shouldn't be long.
+ */
+const TRANSACTION_MS = 20_000;
+
+export interface PositionedSenderOptions {
+  connection: KafkaConnection;
+  topic: string;
+  /** Transactional id and consumer group: those of this log alone. */
+  id: string;
+  /** Aborted: connections are closed at once, and whatever waits for an answer fails. */
+  signal: AbortSignal;
+}
+
+export interface PositionedSender {
+  /** Behind the last record that is in the topic; undefined: the cluster doesn't know, or not any more. */
+  readonly position: number | undefined;
+  /** Puts the records into the topic and moves the position, both or neither. Throws what kafkajs throws: close it then. */
+  send(batch: RawBatch, position: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Fences older senders of the id and finds where to go on. Throws what kafkajs throws, UnknownTopic, or UserErrors. */
+export async function openPositionedSender(options: PositionedSenderOptions): Promise<PositionedSender> {
+  const { connection, topic, id, signal } = options;
+  const view = new TopicView(connection, topic);
+  let producer: Producer | undefined;
+  let admin: Admin | undefined;
+  let closing: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
+    signal.removeEventListener('abort', closeNow);
+    await view.close();
+    for (const client of [admin, producer]) {
+      await client?.disconnect().catch((error: unknown) => {
+        // What was not committed is undone by whoever comes next.
+        if (!isWorldly(error)) throw error;
+      });
+    }
+  };
+  const close = (): Promise<void> => {
+    closing ??= closeAll();
+    return closing;
+  };
+  const closeNow = (): void => void close();
+  signal.addEventListener('abort', closeNow);
+  try {
+    const partitions = (await view.ranges()).size;
+    producer = await fencingProducer({ connection, transactionalId: id, timeoutMs: TRANSACTION_MS });
+    const place = { group: id, topic, partition: 0 };
+    admin = (await kafkaClient(connection, { retries: 5 })).admin();
+    await admin.connect();
+    const position = await committed(admin, place);
+    await admin.disconnect();
+    return {
+      position,
+      send: async (batch, offset) => {
+        await sendTogether(producer!, messagesOf(batch, topic, partitions), { ...place, offset });
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function committed(
+  admin: Admin,
+  { group, topic, partition }: Omit<GroupPosition, 'offset'>,
+): Promise<number | undefined> {
+  const topics = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+  const found = topics[0]?.partitions.find((one) => one.partition === partition);
+  const offset = Number(found?.offset ?? -1);
+  return offset < 0 ? undefined : offset;
+}
+
+function messagesOf(batch: RawBatch, topic: string, partitions: number): PlacedMessage[] {
+  const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
+  return Array.from({ length: batch.count }, (_, i) => {
+    const { key, partition } = placed(batch, bytes, i, partitions);
+    const value = bytes.subarray(batch.valueStart[i], batch.valueEnd[i]);
+    return { topic, partition, key, value, timestamp: String(batch.appendTimeMs[i]) };
+  });
+}
+
+/** A record without a key goes to the first partition: nothing says where it belongs. */
+function placed(
+  { keyStart, keyEnd }: RawBatch,
+  bytes: Buffer,
+  i: number,
+  partitions: number,
+): { key: Buffer | null; partition: number } {
+  const start = keyStart?.[i] ?? -1;
+  if (start < 0) return { key: null, partition: 0 };
+  const end = keyEnd![i];
+  return {
+    key: bytes.subarray(start, end),
+    partition: partitionOf(murmur2(bytes, start, end), partitions),
+  };
+}

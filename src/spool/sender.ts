@@ -1,0 +1,212 @@
+// Sends what is in the spool to Kafka, in order, each click once: the spool's position is committed in the transaction
+// that holds the clicks. Trouble with the cluster is told and waited for; clicks are taken meanwhile.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { dropSegments } from '../adapters/embedded/retention.js';
+import { type KafkaConnection, nameOf } from '../adapters/kafka/connection.js';
+import { openPositionedSender, type PositionedSender } from '../adapters/kafka/positioned-sender.js';
+import { RepeatedWarning } from '../adapters/kafka/repeated-warning.js';
+import { UnknownTopic } from '../adapters/kafka/topic-view.js';
+import { isWorldly, lastingError, troubleOf } from '../adapters/kafka/world-errors.js';
+import type { RawBatch } from '../core/batches.js';
+import { type Backlog, diskBytes, SPOOL_PARTITION, stretchOf } from './backlog.js';
+import { newSenderId, type SenderState, writeSenderState } from './sender-state.js';
+import { SpoolReader } from './spool-reader.js';
+
+const RETRY_MS = 1000;
+/** Transactions begin so far apart, so that few clicks don't cost one each. */
+const TRANSACTION_EVERY_MS = 50;
+/** How often the position is written down here and finished segments are deleted. */
+const TIDY_EVERY_MS = 1000;
+
+export interface SenderOptions {
+  spoolDir: string;
+  connection: KafkaConnection;
+  topic: string;
+  state: SenderState;
+  backlog: Backlog;
+  /** Where the spool ends now; all of it is durable. */
+  end: number;
+  warn: (line: string) => void;
+}
+
+export class Sender {
+  sent = 0;
+  /** Why nothing is sent now; undefined: it is, or nothing waits. */
+  trouble: string | undefined;
+  /** Resolves after `finish`; rejects with a bug. */
+  readonly running: Promise<void>;
+  readonly #options: SenderOptions;
+  readonly #stopping = new AbortController();
+  readonly #trouble: RepeatedWarning;
+  #state: SenderState;
+  #finishing = false;
+  #connected = false;
+  #durable: number;
+  #tidiedAtMs = 0;
+  /** Wakes whoever waits for more clicks to become durable, or for the end. */
+  #wake: () => void = () => {};
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#durable = options.end;
+    this.#trouble = new RepeatedWarning(options.warn);
+    this.running = this.#run();
+    this.running.catch(() => {}); // whoever waits for it hears of it
+  }
+
+  /** Waiting clicks are being sent, as far as is known. */
+  get sending(): boolean {
+    return this.#options.backlog.records > 0 && this.#connected && this.trouble === undefined;
+  }
+
+  /** Everything below the offset is on the disk for good. */
+  durable(end: number): void {
+    this.#durable = end;
+    this.#wake();
+  }
+
+  /** Sends what is there, for so long at most, and ends. Called once all is durable. */
+  async finish(waitMs: number): Promise<void> {
+    this.#finishing = true;
+    const stop = (): void => {
+      this.#stopping.abort();
+      this.#wake();
+    };
+    const timer = setTimeout(stop, this.#options.backlog.records === 0 ? 0 : waitMs);
+    this.#wake();
+    try {
+      await this.running;
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.#tidy();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let session: PositionedSender | undefined;
+      try {
+        const { connection, topic } = this.#options;
+        session = await openPositionedSender({ connection, topic, id: this.#state.id, signal });
+        if (await this.#settle(session.position)) {
+          this.#wellAgain();
+          this.#connected = true;
+          await this.#sendAll(session);
+          return;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#tell(error);
+      } finally {
+        this.#connected = false;
+        await session?.close();
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    }
+  }
+
+  /**
+   * Goes by what the cluster knows. False: it knows of clicks that this spool never had, so the spool is an older copy of
+   * what it was; it gets another name, under which the clicks that came since it was opened will be sent.
+   */
+  async #settle(position: number | undefined): Promise<boolean> {
+    const { spoolDir, warn } = this.#options;
+    const { id, sent, unproven } = this.#state;
+    if (position !== undefined && unproven !== undefined && position > unproven) {
+      warn(
+        `the spool ${spoolDir} was put back from an older copy: what is in it was sent before, and new clicks ` +
+          'are sent under another name',
+      );
+      await this.#moveTo({ id: newSenderId(), sent: unproven, unproven: undefined }, true);
+      return false;
+    }
+    const at = position ?? sent;
+    if (unproven !== undefined || at !== sent) {
+      await this.#moveTo({ id, sent: at, unproven: undefined }, true);
+    }
+    return true;
+  }
+
+  /** Ends when `finish` was called and nothing waits, or when it has waited long enough. */
+  async #sendAll(session: PositionedSender): Promise<void> {
+    const reader = await SpoolReader.open(this.#options.spoolDir, this.#state.sent, (offset) =>
+      this.#untilDurable(offset),
+    );
+    try {
+      for (let batch = await reader.next(); batch; batch = await reader.next()) {
+        const startedMs = performance.now();
+        await this.#send(session, batch);
+        const restMs = TRANSACTION_EVERY_MS - (performance.now() - startedMs);
+        if (restMs > 0 && !this.#finishing) await sleep(restMs);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #send(session: PositionedSender, batch: RawBatch): Promise<void> {
+    const position = batch.offset[0] + batch.count;
+    await session.send(batch, position);
+    let contentBytes = 0;
+    for (let i = 0; i < batch.count; i++) {
+      contentBytes += batch.valueEnd[i] - batch.valueStart[i];
+      contentBytes += (batch.keyEnd?.[i] ?? 0) - (batch.keyStart?.[i] ?? 0);
+    }
+    this.#state = { ...this.#state, sent: position };
+    this.#options.backlog.sent(
+      position,
+      diskBytes(batch.count, contentBytes),
+      batch.appendTimeMs[batch.count - 1],
+    );
+    this.sent += batch.count;
+    if (performance.now() - this.#tidiedAtMs > TIDY_EVERY_MS) await this.#tidy();
+  }
+
+  async #tidy(): Promise<void> {
+    this.#tidiedAtMs = performance.now();
+    const { spoolDir } = this.#options;
+    await writeSenderState(spoolDir, this.#state, false);
+    await dropSegments(spoolDir, SPOOL_PARTITION, this.#state.sent);
+  }
+
+  /** The sender stands elsewhere than it was thought to. */
+  async #moveTo(state: SenderState, durable: boolean): Promise<void> {
+    const { spoolDir, backlog } = this.#options;
+    await writeSenderState(spoolDir, state, durable);
+    if (state.sent !== this.#state.sent) {
+      const { bytes, nextMs } = await stretchOf(spoolDir, this.#state.sent, state.sent);
+      backlog.sent(state.sent, bytes, nextMs);
+    }
+    this.#state = state;
+  }
+
+  async #untilDurable(offset: number): Promise<boolean> {
+    while (this.#durable < offset) {
+      if (this.#finishing || this.#stopping.signal.aborted) return false;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return !this.#stopping.signal.aborted;
+  }
+
+  #tell(error: unknown): void {
+    const { connection, topic } = this.#options;
+    const lasting = lastingError(error, connection, topic);
+    if (!lasting && !(error instanceof UnknownTopic) && !isWorldly(error)) throw error;
+    this.trouble =
+      lasting?.message ?? (error instanceof UnknownTopic ? `there is no topic ${topic}` : troubleOf(error));
+    this.#trouble.say(
+      `clicks wait in the spool, not in topic ${topic} on Kafka at ${nameOf(connection)}: ${this.trouble}`,
+    );
+  }
+
+  #wellAgain(): void {
+    this.trouble = undefined;
+    if (this.#trouble.over()) this.#options.warn(`clicks go to topic ${this.#options.topic} again`);
+  }
+}
