@@ -7,12 +7,15 @@ export interface Ad {
   readonly advertiserId: string;
   /** Where a click leads: http or https, as `parseTarget` takes it. */
   readonly targetUrl: string;
-  /** The campaign's price, a decimal as it was written; undefined: it has none here. */
+  /** The campaign's price, a decimal as it was written; undefined: it has none, and `upsert` leaves it as it is. */
   readonly pricePerClick: string | undefined;
   readonly currency: string | undefined;
   /** Clicks on an ad that isn't lead nowhere. */
   readonly active: boolean;
 }
+
+/** What a redirect needs to know of an ad: nothing of its campaign's, so that it changes only with the ad. */
+export type Target = Pick<Ad, 'adId' | 'campaignId' | 'targetUrl' | 'active'>;
 
 /** Which ads; empty lists mean all. */
 export interface AdsFilter {
@@ -29,11 +32,12 @@ export interface CampaignPrice {
   readonly currency: string;
 }
 
-/** How many ads were there before and changed, were new, or were the same already. */
+/** What an upsert found. An ad has changed if anything of it or of its campaign has. */
 export interface Upserted {
   added: number;
-  changed: number;
   unchanged: number;
+  /** Ids of those that were added or changed. */
+  written: string[];
 }
 
 /**

@@ -1,6 +1,6 @@
 // Where a click leads. The redirect asks for nothing else, and waits for nothing else: an ad that was clicked a moment
 // ago is in this process's memory, one that was clicked anywhere is in Redis, and all are in the table.
-import type { Ad } from './ad.js';
+import type { Target } from './ad.js';
 
 /** Counts since the start, for metrics: who answered, and how often. */
 export interface TargetStats {
@@ -28,7 +28,7 @@ export interface Targets {
    * The ad, or undefined if there is none of that id. An ad in memory is given at once (no promise), which is what
    * nearly all clicks meet. TargetsUnavailableError: nobody could be asked, so it is not known: 503, never 404.
    */
-  find(adId: string): Promise<Ad | undefined> | Ad | undefined;
+  find(adId: string): Promise<Target | undefined> | Target | undefined;
   stats(): TargetStats;
   close(): Promise<void>;
 }

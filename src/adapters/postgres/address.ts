@@ -4,8 +4,15 @@ import { userInfo } from 'node:os';
 import pg from 'pg';
 import { UsageError } from '../../errors.js';
 
-/** Everything of ours lies in a schema of its own, so that others can live in the same database. */
-const DEFAULT_SCHEMA = 'click_agg';
+/** What kind of thing lies there: the option that names it, and the schema where none is given. */
+export interface AddressKind {
+  readonly option: '--store' | '--ads';
+  /** Everything of ours lies in a schema of its own, so that others can live in the same database. */
+  readonly schema: string;
+}
+export const STORE_ADDRESS: AddressKind = { option: '--store', schema: 'click_agg' };
+export const ADS_ADDRESS: AddressKind = { option: '--ads', schema: 'click_agg_ads' };
+
 /** Names that PostgreSQL takes without quoting, so that people can type them. */
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 const CONNECT_WAIT_MS = 10_000;
@@ -14,12 +21,14 @@ export interface Address {
   /** For people: `postgres://user@host:5432/database`, without the password. */
   readonly name: string;
   readonly schema: string;
+  /** For hints. */
+  readonly option: AddressKind['option'];
   readonly config: pg.ClientConfig;
 }
 
 /** Reads `postgres://user:password@host:port/database?schema=…&sslmode=…`. UsageError: it is no such URL. */
-export function parseAddress(text: string): Address {
-  const { url, schema } = split(text);
+export function parseAddress(text: string, kind: AddressKind = STORE_ADDRESS): Address {
+  const { url, schema } = split(text, kind);
   const config: pg.ClientConfig = {
     connectionString: url.href,
     ...(url.username || url.searchParams.has('user')
@@ -35,15 +44,18 @@ export function parseAddress(text: string): Address {
     // Says what the variables made of it; nothing is connected yet.
     resolved = new pg.Client(config);
   } catch (error) {
-    throw new UsageError(`--store: ${error instanceof Error ? error.message : 'no PostgreSQL address'}`, {
-      hint: 'Check the ssl* parameters of the URL.',
-    });
+    throw new UsageError(
+      `${kind.option}: ${error instanceof Error ? error.message : 'no PostgreSQL address'}`,
+      {
+        hint: 'Check the ssl* parameters of the URL.',
+      },
+    );
   }
-  return { name: nameOf(resolved, schema), schema, config };
+  return { name: nameOf(resolved, schema, kind), schema, option: kind.option, config };
 }
 
-function split(text: string): { url: URL; schema: string } {
-  const malformed = new UsageError('--store: not a PostgreSQL URL', {
+function split(text: string, { option, schema: standard }: AddressKind): { url: URL; schema: string } {
+  const malformed = new UsageError(`${option}: not a PostgreSQL URL`, {
     hint: 'Write postgres://user@host:5432/database, and the password into PGPASSWORD or percent-encoded.',
   });
   // A host that is left out comes from PGHOST.
@@ -55,13 +67,13 @@ function split(text: string): { url: URL; schema: string } {
     if (error instanceof URIError) throw malformed;
     throw error;
   }
-  const schema = url.searchParams.get('schema') ?? DEFAULT_SCHEMA;
+  const schema = url.searchParams.get('schema') ?? standard;
   if (!SCHEMA_NAME.test(schema) || schema.startsWith('pg_')) {
-    throw new UsageError(`--store: schema=${schema}: must be lower-case letters, digits and _`);
+    throw new UsageError(`${option}: schema=${schema}: must be lower-case letters, digits and _`);
   }
   url.searchParams.delete('schema');
   if (url.searchParams.get('sslmode') === 'verify-ca' && !url.searchParams.has('sslrootcert')) {
-    throw new UsageError('--store: sslmode=verify-ca needs sslrootcert=FILE', {
+    throw new UsageError(`${option}: sslmode=verify-ca needs sslrootcert=FILE`, {
       hint: 'Or use sslmode=verify-full, which trusts public authorities.',
     });
   }
@@ -72,8 +84,12 @@ function split(text: string): { url: URL; schema: string } {
   return { url, schema };
 }
 
-function nameOf({ user, host, port, database }: pg.Client, schema: string): string {
-  const path = `${encodeURIComponent(database ?? '')}${schema === DEFAULT_SCHEMA ? '' : `?schema=${schema}`}`;
+function nameOf(
+  { user, host, port, database }: pg.Client,
+  schema: string,
+  { schema: standard }: AddressKind,
+): string {
+  const path = `${encodeURIComponent(database ?? '')}${schema === standard ? '' : `?schema=${schema}`}`;
   const who = user ? `${encodeURIComponent(user)}@` : '';
   if (host.startsWith('/')) return `postgres://${who}${encodeURIComponent(host)}/${path}`;
   return `postgres://${who}${host.includes(':') ? `[${host}]` : host}:${port}/${path}`;

@@ -52,12 +52,16 @@ export async function migrate(
 }
 
 /** Whether there is a store to read. UserError: it is of a newer or an older program, or somebody else's. */
-export async function hasTables(client: pg.ClientBase, address: Address): Promise<boolean> {
-  const newest = MIGRATIONS.at(-1)!.version;
+export async function hasTables(
+  client: pg.ClientBase,
+  address: Address,
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<boolean> {
+  const newest = migrations.at(-1)!.version;
   const version = await versionOf(client, address, newest);
   if (version === undefined || version === newest) return version !== undefined;
   throw new UserError(`${address.name} was written by an older click-agg (schema version ${version})`, {
-    hint: 'A run of this click-agg migrates it.',
+    hint: `${address.option === '--ads' ? 'An import' : 'A run'} of this click-agg migrates it.`,
   });
 }
 
@@ -78,7 +82,7 @@ async function createSchema(client: pg.ClientBase, { schema }: Address): Promise
 /** The schema's version; undefined where it is missing or empty. */
 async function versionOf(
   client: pg.ClientBase,
-  { name, schema }: Address,
+  { name, schema, option }: Address,
   newest: number,
 ): Promise<number | undefined> {
   const { rows: tables } = await client.query<{ name: string }>(
@@ -89,7 +93,7 @@ async function versionOf(
   if (tables.length === 0) return undefined;
   if (tables[0]!.name !== 'schema_versions') {
     throw new UserError(`${name}: the schema ${schema} holds the tables of something else`, {
-      hint: 'Choose another one: --store postgres://…?schema=NAME.',
+      hint: `Choose another one: ${option} postgres://…?schema=NAME.`,
     });
   }
   const { rows } = await client.query<{ version: number | null }>(

@@ -23,7 +23,7 @@ const CAUSES: readonly Cause[] = [
   },
   {
     codes: ['ETIMEDOUT'],
-    sign: /timeout expired|timeout exceeded/,
+    sign: /timeout expired|timeout exceeded|Query read timeout/,
     line: ({ name }) => `${name} does not answer in time`,
     hint: 'Check the network, a firewall, and whether the server is overloaded.',
   },
@@ -101,7 +101,9 @@ export function serverError(error: unknown, address: Address): unknown {
   const told = firstOf(error);
   if (!(told instanceof Error) || told instanceof UserError) return error;
   const cause = CAUSES.find((known) => isOf(known, told));
-  return cause ? new UserError(cause.line(address, told), { hint: cause.hint, cause: error }) : error;
+  if (!cause) return error;
+  const hint = cause.hint.replace('--store', address.option);
+  return new UserError(cause.line(address, told), { hint, cause: error });
 }
 
 /** Node tries all addresses of a host and throws what each of them said. */
@@ -130,7 +132,7 @@ const LOST: Pick<Cause, 'codes' | 'sign'> = {
     ...['57P01', '57P02', '57P03', '57P05', '25P03', '08'],
     ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'],
   ],
-  sign: /^Connection terminated|connection error and is not queryable|Client was closed|timeout expired/,
+  sign: /^Connection terminated|connection error and is not queryable|Client was closed|timeout expired|Query read timeout/,
 };
 /** Two transactions got in each other's way and the server chose one to give up. */
 const CHOSEN = { codes: ['40001', '40P01'] };
