@@ -11,6 +11,8 @@ const KNOWN_MAX = 100_000;
 const UNKNOWN_MAX = 20_000;
 /** An ad is asked for anew when so much of its time is over. */
 const REFRESH_AT = 0.5;
+/** So long after a failed attempt it is tried again. */
+const REFRESH_AGAIN_MS = 1_000;
 /** A click that could have an old target waits so long for a new one. */
 const STALE_WAIT_MS = 100;
 
@@ -23,6 +25,8 @@ export interface CachedTargetsOptions {
   shared: Lives;
   /** The table is given up on after so long. */
   tableWaitMs: number;
+  /** Told in one line when the table is gone, and when it is back. */
+  onChange?: ((line: string) => void) | undefined;
 }
 
 interface Entry {
@@ -49,7 +53,7 @@ class CachedTargets implements Targets {
   private failures = 0;
 
   constructor(private readonly options: CachedTargetsOptions) {
-    this.lookups = new TableLookups(options.table, options.tableWaitMs);
+    this.lookups = new TableLookups(options.table, options);
     this.shared = options.redis && new SharedTargets(options.redis, options.shared);
   }
 
@@ -57,11 +61,11 @@ class CachedTargets implements Targets {
     const entry = this.known.get(adId) ?? this.unknown.get(adId);
     const nowMs = performance.now();
     if (entry === undefined || nowMs >= entry.untilMs) {
-      return entry?.target === undefined ? this.ask(adId) : this.askBriefly(adId, entry.target);
+      return entry?.target === undefined ? this.askInNeed(adId) : this.askBriefly(adId, entry.target);
     }
     this.hits++;
     if (nowMs >= entry.refreshAtMs) {
-      // A failure leaves the entry as it is: the next click asks again.
+      entry.refreshAtMs = nowMs + REFRESH_AGAIN_MS;
       void Promise.allSettled([this.ask(adId)]);
     }
     return entry.target;
@@ -83,6 +87,15 @@ class CachedTargets implements Targets {
   async close(): Promise<void> {
     await this.options.redis?.close();
     await this.options.table.close();
+  }
+
+  private async askInNeed(adId: string): Promise<Target | undefined> {
+    try {
+      return await this.ask(adId);
+    } catch (error) {
+      this.failures++;
+      throw error;
+    }
   }
 
   /** The old target where no new one comes in time. */
@@ -113,13 +126,7 @@ class CachedTargets implements Targets {
       this.fromShared++;
       return this.remember(adId, shared ?? undefined);
     }
-    let target: Target | undefined;
-    try {
-      target = await this.lookups.get(adId);
-    } catch (error) {
-      this.failures++;
-      throw error;
-    }
+    const target = await this.lookups.get(adId);
     void this.shared?.fill(adId, target);
     return this.remember(adId, target);
   }

@@ -22,8 +22,8 @@ export class TableLookups {
   queries = 0;
 
   constructor(
-    private readonly table: Pick<AdsTable, 'get'>,
-    private readonly waitMs: number,
+    private readonly table: Pick<AdsTable, 'get' | 'description'>,
+    private readonly options: { tableWaitMs: number; onChange?: ((line: string) => void) | undefined },
   ) {}
 
   get answers(): boolean {
@@ -60,15 +60,22 @@ export class TableLookups {
     if (this.failure !== undefined) this.silentUntilMs = performance.now() + SILENCE_MS;
     this.queries++;
     try {
-      const ads = await within(this.waitMs, this.table.get(group.map(([adId]) => adId)));
+      const ads = await within(this.options.tableWaitMs, this.table.get(group.map(([adId]) => adId)));
+      if (this.failure !== undefined) this.options.onChange?.(`${this.table.description} answers again`);
       this.failure = undefined;
       const found = new Map(ads.map((ad) => [ad.adId, ad]));
       for (const [adId, { resolve }] of group) resolve(found.get(adId));
     } catch (error) {
+      if (this.failure === undefined) this.options.onChange?.(this.lineOf(error));
       this.failure = error;
       this.silentUntilMs = performance.now() + SILENCE_MS;
       for (const [, { reject }] of group) reject(new TargetsUnavailableError({ cause: error }));
     }
+  }
+
+  private lineOf(error: unknown): string {
+    const why = error instanceof Error ? error.message : String(error);
+    return `no answer from the ads table (${why}): ads that were clicked before go on`;
   }
 }
 
