@@ -1,7 +1,7 @@
 // One click of a POST: what its sender says, filled up and corrected with what the server knows better.
 import type { IncomingHttpHeaders } from 'node:http';
 import { v7 as uuidV7 } from 'uuid';
-import type { Ad } from '../ads/ad.js';
+import type { Target } from '../ads/ad.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
 import { type Address, parseAddress } from './address.js';
 import type { Caller } from './caller.js';
@@ -75,7 +75,7 @@ export interface Sender {
 export async function recordOf(
   ingestion: Ingestion,
   sent: SentClick,
-  { sender, ad }: { sender: Sender; ad: Ad | undefined },
+  { sender, ad }: { sender: Sender; ad: Target | undefined },
 ): Promise<string> {
   const { countries, pseudonyms, tally } = ingestion;
   const { known, others } = sent;

@@ -2,7 +2,7 @@
 // stream's own decoder, so that what is accepted here is never `invalid` there.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Ad } from '../ads/ad.js';
+import type { Target } from '../ads/ad.js';
 import { TargetsUnavailableError } from '../ads/targets.js';
 import { createDecoder, type Decoder } from '../core/decoder.js';
 import { DEFAULT_METHOD, FIELD_BYTES_MAX, INVALID_REASONS } from '../core/method.js';
@@ -119,7 +119,7 @@ async function prepared(
       // What is no ad id at all, the decoder says.
       const trouble = 'reason' in found ? found.reason : campaignTrouble(sent, found.ad, sender);
       if (trouble !== undefined) return rejected(trouble, clickId);
-      const json = await recordOf(ingestion, sent, { sender, ad: (found as { ad: Ad | undefined }).ad });
+      const json = await recordOf(ingestion, sent, { sender, ad: (found as { ad: Target | undefined }).ad });
       return { adId, clickId, json };
     }),
   );
@@ -132,7 +132,7 @@ function rejected(reason: string, clickId: string | undefined): PostedVerdict {
 async function adOf(
   { targets }: Ingestion,
   adId: string,
-): Promise<{ ad: Ad | undefined } | { reason: 'unknown_ad' | 'unavailable' }> {
+): Promise<{ ad: Target | undefined } | { reason: 'unknown_ad' | 'unavailable' }> {
   if (!isFieldText(adId, FIELD_BYTES_MAX.ad_id)) return { ad: undefined };
   try {
     const ad = await targets.find(adId);
@@ -144,7 +144,7 @@ async function adOf(
 }
 
 /** Only who is believed may say that a click is of another campaign than the ad's. */
-function campaignTrouble(sent: SentClick, ad: Ad | undefined, { believed }: Sender): string | undefined {
+function campaignTrouble(sent: SentClick, ad: Target | undefined, { believed }: Sender): string | undefined {
   const campaign = textOf(sent, 'campaign_id');
   const differs = !believed && ad !== undefined && campaign !== undefined && campaign !== ad.campaignId;
   return differs ? 'campaign_mismatch' : undefined;

@@ -2,7 +2,7 @@
 // has a click that survives a kill -9.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidV7 } from 'uuid';
-import type { Ad } from '../ads/ad.js';
+import type { Target } from '../ads/ad.js';
 import { TargetsUnavailableError } from '../ads/targets.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
 import { SpoolFullError } from '../spool/click-log.js';
@@ -93,9 +93,9 @@ const NO_TABLE: Refusal = {
   retryAfterS: TABLE_RETRY_S,
 };
 
-async function lookUp({ targets }: Ingestion, adId: string): Promise<{ ad: Ad; location: string } | Refusal> {
+async function lookUp({ targets }: Ingestion, adId: string): Promise<{ ad: Target; location: string } | Refusal> {
   if (!isFieldText(adId, FIELD_BYTES_MAX.ad_id)) return NO_AD;
-  let ad: Ad | undefined;
+  let ad: Target | undefined;
   try {
     const answer = targets.find(adId);
     ad = answer instanceof Promise ? await answer : answer;
@@ -107,10 +107,10 @@ async function lookUp({ targets }: Ingestion, adId: string): Promise<{ ad: Ad; l
   return ad && location !== undefined ? { ad, location } : NO_AD;
 }
 
-const locations = new WeakMap<Ad, string>();
+const locations = new WeakMap<Target, string>();
 
 /** Where the ad leads, as a header; undefined if that is no web page, whatever the table says. */
-function locationOf(ad: Ad): string | undefined {
+function locationOf(ad: Target): string | undefined {
   let location = locations.get(ad);
   if (location === undefined && URL.canParse(ad.targetUrl)) {
     const url = new URL(ad.targetUrl);
@@ -123,7 +123,7 @@ function locationOf(ad: Ad): string | undefined {
 
 interface Clicked {
   request: FastifyRequest;
-  ad: Ad;
+  ad: Target;
   query: LinkQuery;
   user: string;
 }
