@@ -50,7 +50,6 @@ async function measureAll(clicks: number, folder: string, brokers: string): Prom
     ['kafkajs alone', [ALONE, brokers, topic]],
     ['run from Kafka', [BIN, 'run', ...reader('run')]],
     ['kafkajs alone, again', [ALONE, brokers, topic]],
-    ['kafkajs, its decoding left out', [ALONE, brokers, topic, '--bytes']],
     ['lake from Kafka', [BIN, 'lake', ...reader('lake')]],
   ];
   const measures = new Map<string, Measure>();

@@ -80,6 +80,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@duckdb/node-api': ['adapters/duckdb', 'batch', 'lake', 'torture'],
   '@duckdb/node-bindings': ['adapters/duckdb', 'batch', 'lake'],
   '@fontsource-variable/inter': ['web'],
+  '@node-rs/crc32': ['adapters/kafka'],
   'cli-table3': ['ui'],
   commander: ['options'],
   'csv-parse': ['ads'],

@@ -1,9 +1,9 @@
 // The partitions as lanes of fetched chunks, put into one order: the oldest next record first, so that no lane
 // runs ahead in event time. Bounded: a lane that is far ahead is paused, and when all have something, fetching
 // waits for the reader.
-import type { KafkaMessage } from 'kafkajs';
 import type { RawBatch } from '../../core/batches.js';
-import { type Chunk, fillChunk, newChunk } from './message-chunk.js';
+import type { FetchedBatch } from './fetched-batches.js';
+import { type Chunk, fillChunk, newChunk } from './record-chunk.js';
 
 /** When all lanes hold more than this together, nothing is fetched until it was read. */
 const TOTAL_BYTES_MAX = 16 * 1_048_576;
@@ -85,12 +85,12 @@ export class Lanes {
   }
 
   /** Takes what was fetched; the next record will be at `next`. `end`: the partition's end, as the broker just said. */
-  push(partition: number, messages: readonly KafkaMessage[], next: number, end: number): void {
+  push(partition: number, batches: readonly FetchedBatch[], next: number, end: number): void {
     const lane = this.#lanes.get(partition);
     if (!lane) return;
     lane.end = Math.max(lane.end, end, next);
     const chunk = this.#spare.pop() ?? newChunk();
-    fillChunk(chunk, partition, messages, lane.stopAt);
+    fillChunk(chunk, partition, batches, { from: lane.next, to: lane.stopAt });
     lane.next = next;
     if (chunk.batch.count > 0) {
       lane.chunks.push(chunk);

@@ -29,8 +29,6 @@ export class TopicReader {
   /** What is being read, until it is ended or another process owns the partitions. */
   #lanes: Lanes | undefined;
   #untilEnd = false;
-  /** Partitions whose first fetch since they were sought hasn't come yet. */
-  readonly #sought = new Set<number>();
   #failure: unknown;
   #watch: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
@@ -182,7 +180,6 @@ export class TopicReader {
   }
 
   #seek(lanes: Lanes, partition: number): void {
-    this.#sought.add(partition);
     this.#member.seek(partition, lanes.nextOf(partition));
   }
 
@@ -202,19 +199,12 @@ export class TopicReader {
     }
   }
 
-  async #fetched({ partition, from, first, next, end, messages }: Fetched): Promise<boolean> {
+  async #fetched({ partition, from, next, end, batches }: Fetched): Promise<boolean> {
     const lanes = this.#lanes;
     if (!lanes?.has(partition)) return false;
     const expected = lanes.nextOf(partition);
-    if (messages.length === 0) {
-      // Marks of transactions. Whether it was asked for before or after we sought, only its place can tell.
-      const follows = first === expected || (first > expected && !this.#sought.has(partition));
-      if (follows) lanes.push(partition, [], next, end);
-      return follows;
-    }
     if (from !== expected && !(await this.#mayGoOn(lanes, partition, from, expected))) return false;
-    this.#sought.delete(partition);
-    lanes.push(partition, messages, next, end);
+    lanes.push(partition, batches, next, end);
     return true;
   }
 
@@ -285,7 +275,6 @@ export class TopicReader {
     clearInterval(this.#watch);
     clearTimeout(this.#soon);
     this.#lanes = undefined;
-    this.#sought.clear();
   }
 
   #throwIfFailed(): void {

@@ -1,8 +1,10 @@
 // Reads given ranges of offsets of a topic, outside of any group that others know: to look records up, and to see
 // what a topic holds. kafkajs reads as a member of a group only, so this is a group of one that leaves no trace.
 import { randomUUID } from 'node:crypto';
-import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
 import { type KafkaConnection, kafkaClient } from './connection.js';
+import { batchesOf, fetchingBatches } from './fetched-batches.js';
+import { RecordReader } from './record-batch.js';
 import { TopicView } from './topic-view.js';
 import { isWorldly, kafkaError } from './world-errors.js';
 
@@ -12,9 +14,16 @@ export interface OffsetRange {
   to: number;
 }
 
+/** A range for each offset. */
+export function singles(offsets: Iterable<number>): OffsetRange[] {
+  return [...offsets].sort((a, b) => a - b).map((offset) => ({ from: offset, to: offset + 1 }));
+}
+
 export type RangesByPartition = ReadonlyMap<number, readonly OffsetRange[]>;
 
 const FETCH_WAIT_MS = 50;
+/** Ranges so near each other are read by one fetch, with what lies between them. */
+const GAP_MAX = 1000;
 /** Ranges are often short and far apart: what lies behind them is fetched in vain. */
 const FETCH_PARTITION_BYTES = 262_144;
 /** Nothing came for so long: the way to the brokers is taken for broken. */
@@ -22,7 +31,17 @@ const SILENT_MS = 30_000;
 const JOIN_WAIT_MS = 60_000;
 
 /** What kafkajs's types leave out: the offset that this batch was asked for. */
-type FetchedBatch = Batch & { fetchedOffset: string };
+type AskedBatch = Batch & { fetchedOffset: string };
+
+/** A record of a topic, with bytes of its own. */
+export interface ScannedRecord {
+  offset: number;
+  /** Epoch ms; negative: none. */
+  timeMs: number;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Readonly<Record<string, string | undefined>>;
+}
 
 /** A partition's ranges that are still to be read, the first of them from `next` on. */
 interface Lane {
@@ -38,7 +57,7 @@ export interface TopicScan {
    * What the topic does not hold any more is left out. One reading at a time. Throws what kafkajs throws, or
    * UnknownTopic; then the scan is of no use any more.
    */
-  read(ranges: RangesByPartition, take: (partition: number, message: KafkaMessage) => void): Promise<void>;
+  read(ranges: RangesByPartition, take: (partition: number, record: ScannedRecord) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,7 +77,7 @@ class Scan implements TopicScan {
   readonly #view: TopicView;
   readonly #lanes = new Map<number, Lane>();
   #consumer: Consumer | undefined;
-  #take: (partition: number, message: KafkaMessage) => void = () => {};
+  #take: (partition: number, record: ScannedRecord) => void = () => {};
   #failure: Error | undefined;
   #heardAtMs = 0;
   /** Lets whoever waits look again. */
@@ -80,10 +99,11 @@ class Scan implements TopicScan {
       maxBytesPerPartition: FETCH_PARTITION_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
-      retry: { retries: 3, restartOnFailure: async () => false },
+      // A broker that has just started loads its groups for a while.
+      retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => false },
     });
     this.#consumer = consumer;
-    const { GROUP_JOIN, CRASH, START_BATCH_PROCESS } = consumer.events;
+    const { GROUP_JOIN, CRASH } = consumer.events;
     const joined = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new NoAnswer()), JOIN_WAIT_MS);
       consumer.on(GROUP_JOIN, () => {
@@ -98,20 +118,14 @@ class Scan implements TopicScan {
         reject(payload.error);
       });
     });
-    // Batches that hold nothing for readers are told by this alone.
-    consumer.on(START_BATCH_PROCESS, ({ payload }) => {
-      const { partition, batchSize, firstOffset, lastOffset } = payload;
-      if (batchSize === 0 && Number(firstOffset) === this.#lanes.get(partition)?.next) {
-        this.#advance(partition, Number(lastOffset) + 1);
-      }
-    });
     await consumer.connect();
     await consumer.subscribe({ topic: this.topic, fromBeginning: true });
-    await consumer.run({
+    const running = {
       autoCommit: false,
       eachBatchAutoResolve: false,
-      eachBatch: (payload) => this.#fetched(payload),
-    });
+      eachBatch: (payload: EachBatchPayload) => this.#fetched(payload),
+    };
+    await fetchingBatches(() => consumer.run(running));
     await joined;
   }
 
@@ -121,7 +135,7 @@ class Scan implements TopicScan {
 
   async read(
     ranges: RangesByPartition,
-    take: (partition: number, message: KafkaMessage) => void,
+    take: (partition: number, record: ScannedRecord) => void,
   ): Promise<void> {
     const ends = await this.ends();
     this.#take = take;
@@ -161,7 +175,7 @@ class Scan implements TopicScan {
   async #fetched({ batch, isStale, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
     const { partition } = batch;
     const lane = this.#lanes.get(partition);
-    const from = Number((batch as FetchedBatch).fetchedOffset);
+    const from = Number((batch as AskedBatch).fetchedOffset);
     if (!lane || isStale()) return;
     if (from !== lane.next) {
       // Asked for before we sought, or retention has taken what was to be read.
@@ -170,18 +184,30 @@ class Scan implements TopicScan {
       if (this.#lanes.has(partition)) this.#seek(partition);
       return;
     }
-    let at = 0;
-    for (const message of batch.messages) {
-      const offset = Number(message.offset);
-      while (at < lane.ranges.length && lane.ranges[at]!.to <= offset) at++;
-      const range = lane.ranges[at];
-      if (!range) break;
-      if (offset >= range.from) this.#take(partition, message);
-    }
+    this.#takeWanted(batch, lane.ranges);
     const last = batch.lastOffset();
     resolveOffset(last);
     this.#advance(partition, Number(last) + 1);
     await heartbeat();
+  }
+
+  /** Hands over what lies in the ranges; what doesn't is not even looked at where a whole batch lies outside. */
+  #takeWanted(batch: Batch, ranges: readonly OffsetRange[]): void {
+    let at = 0;
+    for (const records of batchesOf(batch)) {
+      while (at < ranges.length && ranges[at]!.to <= records.baseOffset) at++;
+      if (at === ranges.length) return;
+      if (!records.visible || records.lastOffset < ranges[at]!.from) continue;
+      const reader = new RecordReader(records);
+      let within = at;
+      while (reader.next()) {
+        const { offset } = reader;
+        while (within < ranges.length && ranges[within]!.to <= offset) within++;
+        if (within === ranges.length) break;
+        if (offset < ranges[within]!.from) continue;
+        this.#take(batch.partition, recordAt(reader));
+      }
+    }
   }
 
   /** All below `next` has been seen. */
@@ -196,7 +222,7 @@ class Scan implements TopicScan {
       this.#changed();
       return;
     }
-    lane.next = Math.max(next, range.from);
+    lane.next = range.from - next > GAP_MAX ? range.from : next;
     if (lane.next > next) this.#seek(partition);
   }
 
@@ -214,6 +240,16 @@ class Scan implements TopicScan {
       };
     });
   }
+}
+
+function recordAt(reader: RecordReader): ScannedRecord {
+  const { offset, timeMs, key, value } = reader;
+  // Copies: whoever keeps one record must not keep everything that came with it.
+  return {
+    ...{ offset, timeMs, headers: reader.headers() },
+    key: key && Buffer.from(key),
+    value: value && Buffer.from(value),
+  };
 }
 
 /** The brokers were silent for too long. */

@@ -1,7 +1,6 @@
 // How far the letters of a store were published: the topic itself knows, from the last committed record of each
 // partition. A sequence rises from one transaction to the next, so the greatest of them is the last.
-import type { KafkaMessage } from 'kafkajs';
-import type { OffsetRange, TopicScan } from '../topic-scan.js';
+import type { OffsetRange, ScannedRecord, TopicScan } from '../topic-scan.js';
 import { sequenceOf } from './letter-message.js';
 
 /** The end may hold nothing but marks of transactions, or records that were aborted: then further back. */
@@ -41,8 +40,8 @@ export async function lastPublished(scan: TopicScan, store: string): Promise<Las
   return result;
 }
 
-/** Whether the message is an event of this store. */
-function note(result: LastPublished, message: KafkaMessage, store: string): boolean {
+/** Whether the record is an event of this store. */
+function note(result: LastPublished, message: ScannedRecord, store: string): boolean {
   const place = sequenceOf(message);
   if (!place) return false;
   if (place.store !== store) {

@@ -1,7 +1,8 @@
 // A dead letter as a record of a topic: the original key and bytes, and what is known of it in headers. Who reads
 // only the newest record of each (topic, partition, offset) sees the dead letters as they stand.
-import type { IHeaders, KafkaMessage } from 'kafkajs';
+import type { IHeaders } from 'kafkajs';
 import type { DeadLetter, LetterEvent } from '../../../core/ports.js';
+import type { ScannedRecord } from '../topic-scan.js';
 
 /** What all letters of a run have in common. */
 export interface LetterOrigin {
@@ -96,8 +97,8 @@ export function redrivenMessage(
 }
 
 /** What a record says; undefined if it is none of ours. */
-export function readLetter({ key, value, headers = {} }: KafkaMessage): TopicRecord | undefined {
-  const header = (name: string): string | undefined => headers[name]?.toString();
+export function readLetter({ key, value, headers }: ScannedRecord): TopicRecord | undefined {
+  const header = (name: string): string | undefined => headers[name];
   const [verdict, topic, store] = ['verdict', 'topic', 'store'].map(header);
   const [partition, offset, sequence] = ['partition', 'offset', 'sequence'].map((name) =>
     wholeOf(header(name)),
@@ -132,9 +133,9 @@ export function readLetter({ key, value, headers = {} }: KafkaMessage): TopicRec
 }
 
 /** The number of the event in its store's order; undefined if the record is none of ours. */
-export function sequenceOf({ headers = {} }: KafkaMessage): { store: string; sequence: number } | undefined {
-  const sequence = wholeOf(headers.sequence?.toString());
-  const store = headers.store?.toString();
+export function sequenceOf({ headers }: ScannedRecord): { store: string; sequence: number } | undefined {
+  const sequence = wholeOf(headers.sequence);
+  const { store } = headers;
   return sequence === undefined || store === undefined ? undefined : { store, sequence };
 }
 

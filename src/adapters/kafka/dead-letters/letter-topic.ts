@@ -3,7 +3,7 @@
 // for are fetched.
 import type { DeadLetter, DeadLetterFilter, StoreReader } from '../../../core/ports.js';
 import type { KafkaConnection } from '../connection.js';
-import { type OffsetRange, openTopicScan, type TopicScan } from '../topic-scan.js';
+import { type OffsetRange, openTopicScan, singles, type TopicScan } from '../topic-scan.js';
 import { kafkaError } from '../world-errors.js';
 import { readLetter, type TopicLetter, type TopicRecord } from './letter-message.js';
 
@@ -69,7 +69,7 @@ async function indexOf(scan: TopicScan, topic: string): Promise<Index> {
   await scan.read(ranges, (partition, message) => {
     const record = readLetter(message);
     if (record && sourceOf(record) === topic) {
-      note(index, record, { partition, offset: Number(message.offset), timeMs: Number(message.timestamp) });
+      note(index, record, { partition, offset: message.offset, timeMs: message.timeMs });
     }
   });
   return index;
@@ -110,19 +110,15 @@ async function lettersOf(scan: TopicScan, index: Index, filter: DeadLetterFilter
     wanted.set(partition, ranks.set(offset, rank));
   });
   const letters: TopicLetter[] = [];
-  const ranges = new Map([...wanted].map(([partition, ranks]) => [partition, single(ranks.keys())]));
+  const ranges = new Map([...wanted].map(([partition, ranks]) => [partition, singles(ranks.keys())]));
   await scan.read(ranges, (partition, message) => {
-    const rank = wanted.get(partition)!.get(Number(message.offset));
+    const rank = wanted.get(partition)!.get(message.offset);
     const record = rank === undefined ? undefined : readLetter(message);
     if (rank === undefined || !record || !('letter' in record)) return;
     letters[rank] = { ...record.letter, redrivenAtMs: chosen[rank]![1].redrivenAtMs };
   });
   // What retention took between the two looks is left out.
   return letters.filter((letter) => letter !== undefined);
-}
-
-function single(offsets: Iterable<number>): OffsetRange[] {
-  return [...offsets].sort((a, b) => a - b).map((offset) => ({ from: offset, to: offset + 1 }));
 }
 
 /** The entries that the filter lets through, in its order. */

@@ -1,11 +1,8 @@
 // The original key and bytes of dead letters whose store does not keep them: a bot's click is known by its place, and
 // of a record that is too long only the beginning is kept. They are read back from the topic of the clicks.
 import type { LetterEvent } from '../../../core/ports.js';
-import type { OffsetRange, TopicScan } from '../topic-scan.js';
+import { singles, type TopicScan } from '../topic-scan.js';
 import type { OriginalRecord } from './letter-message.js';
-
-/** Records so near each other are read by one fetch, with what lies between them. */
-const GAP_MAX = 1000;
 
 /** Original records by the events' sequence. Events in a page need not be of different records. */
 export async function originalsOf(
@@ -20,11 +17,9 @@ export async function originalsOf(
     offsets.set(letter.offset, kept(letter));
   }
   if (wanted.size > 0) {
-    const ranges = new Map(
-      [...wanted].map(([partition, offsets]) => [partition, rangesOf([...offsets.keys()])]),
-    );
+    const ranges = new Map([...wanted].map(([partition, offsets]) => [partition, singles(offsets.keys())]));
     await (await scan()).read(ranges, (partition, { offset, key, value }) => {
-      const found = wanted.get(partition)?.get(Number(offset));
+      const found = wanted.get(partition)?.get(offset);
       if (found) Object.assign(found, { key: key ?? undefined, value: value ?? undefined, state: 'whole' });
     });
   }
@@ -43,15 +38,4 @@ function isWhole({ value, valueBytes }: LetterEvent['letter']): boolean {
 /** What the store has of it, for the case that the topic has it no more. */
 function kept({ key, value }: LetterEvent['letter']): OriginalRecord {
   return { key, value, state: value === undefined ? 'gone' : 'cut' };
-}
-
-function rangesOf(offsets: number[]): OffsetRange[] {
-  offsets.sort((a, b) => a - b);
-  const ranges: OffsetRange[] = [];
-  for (const offset of offsets) {
-    const last = ranges.at(-1);
-    if (last && offset - last.to < GAP_MAX) last.to = offset + 1;
-    else ranges.push({ from: offset, to: offset + 1 });
-  }
-  return ranges;
 }

@@ -1,0 +1,192 @@
+// A batch of records as it lies in a topic (Kafka's record format, version 2), and its records read from their bytes:
+// nothing is made of a record but the numbers that say where it is. Format: https://kafka.apache.org/documentation/#recordbatch
+import { crc32c } from '@node-rs/crc32';
+
+/** Bytes of a batch that its length field doesn't count: base offset and the length itself. */
+const OVERHEAD_BYTES = 12;
+const HEADER_BYTES = 61;
+const LENGTH_AT = 8;
+const MAGIC_AT = 16;
+const CRC_AT = 17;
+const ATTRIBUTES_AT = 21;
+const LAST_DELTA_AT = 23;
+const FIRST_TIME_AT = 27;
+const MAX_TIME_AT = 35;
+const PRODUCER_AT = 43;
+const COUNT_AT = 57;
+const MAGIC = 2;
+const CODEC_BITS = 7;
+const LOG_APPEND_TIME = 8;
+const TRANSACTIONAL = 16;
+const CONTROL = 32;
+const VARINT_BYTES_MAX = 5;
+const VARLONG_BYTES_MAX = 10;
+
+export interface RecordBatch {
+  baseOffset: number;
+  /** Of the batch as it was written: with compaction the record itself may be gone. */
+  lastOffset: number;
+  /** How many records its bytes hold. */
+  count: number;
+  /** 0: not packed; else Kafka's number of the codec. */
+  codec: number;
+  /** Epoch ms; -1: none. The records tell how far they are from the first. */
+  firstTimeMs: number;
+  maxTimeMs: number;
+  /** The log set the time: it is `maxTimeMs` for all of them. */
+  isTimedByLog: boolean;
+  producerId: bigint;
+  isTransactional: boolean;
+  /** The mark of a transaction's end. */
+  isControl: boolean;
+  /** Its records, packed if there is a codec. */
+  bytes: Buffer;
+}
+
+/** Bytes that came are not what was sent, or in a format that is none of ours. */
+export class GarbledBatch extends Error {
+  override name = 'KafkaJSGarbledBatch';
+}
+
+/** The whole batches in what was fetched of a partition; the last one may have been cut off. Throws GarbledBatch. */
+export function batchesIn(bytes: Buffer): RecordBatch[] {
+  const batches: RecordBatch[] = [];
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const end = at + OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT);
+    const magic = bytes[at + MAGIC_AT];
+    if (magic !== MAGIC) throw new GarbledBatch(`a batch in format ${magic}, not ${MAGIC}`);
+    if (end < at + HEADER_BYTES) throw new GarbledBatch('a batch that is shorter than its header');
+    if (end > bytes.length) break;
+    batches.push(batchOf(bytes.subarray(at, end)));
+    at = end;
+  }
+  return batches;
+}
+
+function batchOf(bytes: Buffer): RecordBatch {
+  if (crc32c(bytes.subarray(ATTRIBUTES_AT)) !== bytes.readUInt32BE(CRC_AT)) {
+    throw new GarbledBatch('a batch whose checksum is wrong');
+  }
+  const baseOffset = Number(bytes.readBigInt64BE(0));
+  const attributes = bytes.readInt16BE(ATTRIBUTES_AT);
+  return {
+    baseOffset,
+    lastOffset: baseOffset + bytes.readInt32BE(LAST_DELTA_AT),
+    count: bytes.readInt32BE(COUNT_AT),
+    codec: attributes & CODEC_BITS,
+    firstTimeMs: Number(bytes.readBigInt64BE(FIRST_TIME_AT)),
+    maxTimeMs: Number(bytes.readBigInt64BE(MAX_TIME_AT)),
+    isTimedByLog: (attributes & LOG_APPEND_TIME) !== 0,
+    producerId: bytes.readBigInt64BE(PRODUCER_AT),
+    isTransactional: (attributes & TRANSACTIONAL) !== 0,
+    isControl: (attributes & CONTROL) !== 0,
+    bytes: bytes.subarray(HEADER_BYTES),
+  };
+}
+
+/** Goes through the records of a batch that is not packed (any more): `next`, then the fields. */
+export class RecordReader {
+  offset = 0;
+  /** Epoch ms; negative: none. */
+  timeMs = -1;
+  /** Places in the batch's bytes; start = end = -1 for a key or value that is null. */
+  keyStart = -1;
+  keyEnd = -1;
+  valueStart = -1;
+  valueEnd = -1;
+  readonly #bytes: Buffer;
+  #left: number;
+  #at = 0;
+  #headersAt = 0;
+  #end = 0;
+
+  constructor(private readonly batch: RecordBatch) {
+    this.#bytes = batch.bytes;
+    this.#left = batch.count;
+  }
+
+  /** Goes to the next record; false: there is none. Throws GarbledBatch. */
+  next(): boolean {
+    if (this.#left-- <= 0) return false;
+    const { baseOffset, firstTimeMs, maxTimeMs, isTimedByLog } = this.batch;
+    this.#at = this.#end;
+    const length = this.#varint();
+    const end = this.#at + length;
+    if (length <= 0 || end > this.#bytes.length) throw new GarbledBatch('a record that is cut off');
+    this.#end = end;
+    this.#at++; // attributes, of which there are none
+    const timeDelta = this.#varlong();
+    this.timeMs = isTimedByLog ? maxTimeMs : firstTimeMs + timeDelta;
+    this.offset = baseOffset + this.#varint();
+    const keyBytes = this.#varint();
+    this.keyStart = keyBytes < 0 ? -1 : this.#at;
+    this.keyEnd = keyBytes < 0 ? -1 : this.#skip(keyBytes);
+    const valueBytes = this.#varint();
+    this.valueStart = valueBytes < 0 ? -1 : this.#at;
+    this.valueEnd = valueBytes < 0 ? -1 : this.#skip(valueBytes);
+    this.#headersAt = this.#at;
+    return true;
+  }
+
+  get key(): Buffer | null {
+    return this.keyStart < 0 ? null : this.#bytes.subarray(this.keyStart, this.keyEnd);
+  }
+
+  get value(): Buffer | null {
+    return this.valueStart < 0 ? null : this.#bytes.subarray(this.valueStart, this.valueEnd);
+  }
+
+  /** The headers of the present record as text; of those with the same name the last. */
+  headers(): Record<string, string | undefined> {
+    this.#at = this.#headersAt;
+    const headers: Record<string, string | undefined> = {};
+    for (let left = this.#varint(); left > 0; left--) {
+      const name = this.#text() ?? '';
+      headers[name] = this.#text();
+    }
+    return headers;
+  }
+
+  #text(): string | undefined {
+    const length = this.#varint();
+    if (length < 0) return undefined;
+    const start = this.#at;
+    return this.#bytes.toString('utf8', start, this.#skip(length));
+  }
+
+  #skip(length: number): number {
+    this.#at += length;
+    if (this.#at > this.#end) throw new GarbledBatch('a record that is longer than it says');
+    return this.#at;
+  }
+
+  /** Kafka's zigzag varint of 32 bits. */
+  #varint(): number {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let byte = bytes[at++]!;
+    let value = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (at - this.#at >= VARINT_BYTES_MAX) throw new GarbledBatch('a number that does not end');
+      byte = bytes[at++]!;
+      value |= (byte & 0x7f) << shift;
+    }
+    this.#at = at;
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  /** The same of 64 bits, as far as a number is exact. */
+  #varlong(): number {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    let byte = bytes[at++]!;
+    let value = byte & 0x7f;
+    for (let weight = 128; byte >= 0x80; weight *= 128) {
+      if (at - this.#at >= VARLONG_BYTES_MAX) throw new GarbledBatch('a number that does not end');
+      byte = bytes[at++]!;
+      value += (byte & 0x7f) * weight;
+    }
+    this.#at = at;
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
