@@ -11,7 +11,7 @@ const outdir = join(root, 'dist/web');
 
 await rm(outdir, { recursive: true, force: true });
 const { metafile } = await build({
-  entryPoints: [join(here, 'main.tsx')],
+  entryPoints: [join(here, 'main.tsx'), join(here, 'icon.svg')],
   outdir: join(outdir, 'assets'),
   absWorkingDir: root,
   bundle: true,
@@ -22,7 +22,7 @@ const { metafile } = await build({
   target: ['es2022', 'chrome110', 'firefox115', 'safari16.4'],
   entryNames: '[name]-[hash]',
   assetNames: '[name]-[hash]',
-  loader: { '.woff2': 'file', '.svg': 'file' },
+  loader: { '.woff2': 'file', '.svg': 'copy' },
   legalComments: 'linked',
   logLevel: 'warning',
   tsconfig: join(here, 'tsconfig.json'),

@@ -2,6 +2,8 @@
 import { render } from 'preact';
 import '@fontsource-variable/inter/index.css';
 import './style/index.css';
-import icon from './icon.svg';
+import { App } from './app.js';
+import { applyRemembered } from './theme.js';
 
-render(<img src={icon} alt="click-agg" />, document.getElementById('app')!);
+applyRemembered();
+render(<App />, document.getElementById('app')!);
