@@ -5,7 +5,7 @@ import type { Target } from '../ads/ad.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
 import { type Address, parseAddress } from './address.js';
 import type { Caller } from './caller.js';
-import { isFieldText } from './clipped.js';
+import { clipped, isFieldText } from './clipped.js';
 import { isoTime } from './event-times.js';
 import type { Ingestion } from './ingestion.js';
 import type { Mark } from './invalid-traffic.js';
@@ -128,14 +128,20 @@ function addressOf(sent: SentClick, { believed, caller }: Sender): Address | und
   return text === undefined ? undefined : parseAddress(text);
 }
 
-/** The person's user agent: that of the click; of a browser or an app, which posts for itself, that of the request. */
+/**
+ * The person's user agent: that of the click, or that of the request where a browser posts for itself. An app's
+ * request names its HTTP library, which tells nothing about the person and which isbot would take for a crawler.
+ */
 function agentOf(
   { userAgents }: Ingestion,
   json: Map<Field, string>,
   sent: SentClick,
   { believed, headers }: Sender,
 ): UserAgentFacts | undefined {
-  if (!believed && headers['user-agent'] !== undefined) fill(json, 'user_agent', () => headers['user-agent']);
+  const asked = headers['user-agent'];
+  if (!believed && asked?.startsWith('Mozilla/')) {
+    fill(json, 'user_agent', () => clipped(asked, FIELD_BYTES_MAX.user_agent));
+  }
   const text = textOf({ known: json, others: sent.others }, 'user_agent');
   return text === undefined ? undefined : userAgents(text);
 }

@@ -153,7 +153,6 @@ async function clickOf(ingestion: Ingestion, { request, ad, query, user }: Click
   const hints = {
     formFactors: headers['sec-ch-ua-form-factors'] as string | undefined,
     mobile: headers['sec-ch-ua-mobile'] as string | undefined,
-    platform: headers['sec-ch-ua-platform'] as string | undefined,
   };
   return clickJson({
     click_id: `"${uuidV7()}"`,

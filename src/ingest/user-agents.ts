@@ -63,7 +63,6 @@ function deviceOf(userAgent: string): DeviceType {
 export function deviceOfHints(hints: {
   formFactors: string | undefined;
   mobile: string | undefined;
-  platform: string | undefined;
 }): DeviceType | undefined {
   if (hints.formFactors !== undefined) {
     if (/"Tablet"/.test(hints.formFactors)) return 'tablet';

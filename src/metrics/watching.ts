@@ -1,6 +1,7 @@
 // What a command tells those who watch it. Loaded always, so it imports nothing heavy: prom-client and the HTTP
 // server come only with --metrics-port.
 import type { LedgerCounts, LiveStatus, Positions, Store } from '../core/ports.js';
+import { type Answer, Health } from './health.js';
 
 /** Where to serve: the values of --metrics-host and --metrics-port. */
 export interface MetricsPlace {
@@ -47,6 +48,50 @@ export interface LakeMonitor extends Monitor {
   observe(tally: LakeTally): void;
 }
 
+/** What an ingest server has done since its start, and how its parts stand. */
+export interface IngestFigures {
+  tally: {
+    answers: Readonly<Record<string, Readonly<Record<string, number>>>>;
+    accepted: number;
+    rejected: Readonly<Record<string, number>>;
+    marked: Readonly<Record<string, number>>;
+    links: Readonly<Record<string, number>>;
+    otherCampaign: number;
+    seen: Readonly<Record<string, number>>;
+  };
+  log: {
+    waitingRecords: number;
+    waitingBytes: number;
+    oldestWaitingMs: number | undefined;
+    sending: boolean;
+    taken: number;
+    refused: number;
+    sent: number;
+  };
+  targets: {
+    hits: number;
+    stale: number;
+    shared: number;
+    queries: number;
+    failures: number;
+    redisAnswers: boolean | undefined;
+    tableAnswers: boolean;
+    cached: number;
+  };
+}
+
+export interface IngestMonitor extends Monitor {
+  /** It takes clicks; the figures are asked for at every scrape. */
+  takes(figures: () => IngestFigures): void;
+  /** It takes no more: whoever routes to it should stop. */
+  stops(): void;
+  /** An answer was given; absent: nobody wants to know. */
+  readonly answered: ((route: string, seconds: number) => void) | undefined;
+  /** /healthz and /readyz, which are on the server's own port, too. */
+  live(): Promise<Answer>;
+  ready(): Promise<Answer>;
+}
+
 const unwatched: Monitor = {
   url: undefined,
   watch() {},
@@ -70,4 +115,29 @@ export async function watchLake({
   if (port === undefined) return { ...unwatched, writes() {}, observe() {} };
   const { startLakeMonitor } = await import('./lake-monitor.js');
   return await startLakeMonitor({ host, port });
+}
+
+/** The monitor of an ingest server. UserError: the port is taken. */
+export async function watchIngest({
+  metricsHost: host,
+  metricsPort: port,
+}: MetricsPlace): Promise<IngestMonitor> {
+  const health = new Health();
+  if (port !== undefined) {
+    const { startIngestMonitor } = await import('./ingest-monitor.js');
+    return await startIngestMonitor({ host, port }, health);
+  }
+  return {
+    ...unwatched,
+    watch: (name, ask) => health.watch(name, ask),
+    live: () => health.live(),
+    ready: () => health.ready(),
+    takes() {
+      health.role = 'active';
+    },
+    stops() {
+      health.role = 'stopping';
+    },
+    answered: undefined,
+  };
 }
