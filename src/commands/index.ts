@@ -6,6 +6,7 @@ import type { Command, CommandEntry } from '../options/command.js';
 export const commandEntries: readonly CommandEntry[] = [
   { name: 'demo', load: async () => (await import('./demo.js')).demoCommand },
   { name: 'loadgen', load: async () => (await import('./loadgen.js')).loadgenCommand },
+  { name: 'ingest', load: async () => (await import('./ingest.js')).ingestCommand },
   { name: 'run', load: async () => (await import('./run.js')).runCommand },
   { name: 'lake', load: async () => (await import('./lake.js')).lakeCommand },
   { name: 'top', load: async () => (await import('./top.js')).topCommand },

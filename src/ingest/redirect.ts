@@ -93,7 +93,10 @@ const NO_TABLE: Refusal = {
   retryAfterS: TABLE_RETRY_S,
 };
 
-async function lookUp({ targets }: Ingestion, adId: string): Promise<{ ad: Target; location: string } | Refusal> {
+async function lookUp(
+  { targets }: Ingestion,
+  adId: string,
+): Promise<{ ad: Target; location: string } | Refusal> {
   if (!isFieldText(adId, FIELD_BYTES_MAX.ad_id)) return NO_AD;
   let ad: Target | undefined;
   try {
