@@ -19,7 +19,7 @@ export interface OracleVerdict {
   partition: number;
   offset: number;
   verdict: Verdict;
-  /** Of `invalid`: one of INVALID_REASONS. */
+  /** Of `invalid`: one of INVALID_REASONS; of `invalid_traffic` the mark. */
   reason?: string;
 }
 
@@ -105,6 +105,11 @@ function judge(records: readonly OracleRecord[], method: Method, admit: readonly
       if (judged.verdict === 'billable' && isDuplicate(judged, partition)) judged.verdict = 'duplicate';
     }
   }
+  if (method.invalidTraffic) {
+    for (const judged of log) {
+      if (judged.verdict === 'billable' && judged.click!.mark !== '') judged.verdict = 'invalid_traffic';
+    }
+  }
   const candidates = log.filter((judged) => judged.verdict === 'billable');
   const doubleClicks = findDoubleClicks(candidates, method);
   const botClicks = findBotClicks(candidates, method);
@@ -125,6 +130,9 @@ function read(record: OracleRecord, method: Method): Judged {
   const appendTimeMs = record.appendTimeMs ?? Number.NaN;
   if (reading.click.eventTimeMs > appendTimeMs + method.clockSkewMs) {
     return { record, click: undefined, reason: 'from_the_future', verdict: 'invalid' };
+  }
+  if (method.invalidTraffic && reading.click.mark === undefined) {
+    return { record, click: undefined, reason: 'invalid_traffic', verdict: 'invalid' };
   }
   return { record, click: reading.click, reason: undefined, verdict: 'billable' };
 }
@@ -210,7 +218,7 @@ function compareBytes(a: string, b: string): number {
 }
 
 function noVerdicts(): Record<Verdict, number> {
-  return { invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 0 };
+  return { invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0, billable: 0 };
 }
 
 function summarise(log: readonly Judged[]): Decisions {
@@ -220,7 +228,8 @@ function summarise(log: readonly Judged[]): Decisions {
   const rows = new Map<string, OracleLedgerRow>();
   for (const { record, click, verdict, reason } of log) {
     const { partition, offset } = record;
-    verdicts.push({ partition, offset, verdict, ...(reason === undefined ? {} : { reason }) });
+    const why = verdict === 'invalid_traffic' ? click!.mark : reason;
+    verdicts.push({ partition, offset, verdict, ...(why === undefined ? {} : { reason: why }) });
     ledger.records++;
     ledger[verdict]++;
     const minuteMs = click === undefined ? -1 : minuteOf(click.eventTimeMs);

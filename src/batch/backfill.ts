@@ -2,7 +2,7 @@
 // totals and its ledger in the store, with a revision that says what changed. Done again, it finds nothing to
 // change and leaves no revision.
 import { join } from 'node:path';
-import { BUCKET_MS, type Method } from '../core/method.js';
+import { BUCKET_MS, type Method, VERDICTS } from '../core/method.js';
 import type {
   AdjustmentLine,
   ClosedPeriod,
@@ -207,8 +207,7 @@ async function carryOut(
     await session.run(`
       COPY (SELECT minute, ad_id, campaign_id, country, device_type, clicks FROM batch_cells
         JOIN ads USING (ad) JOIN places USING (place)) TO ${quote(totalsFile)} (FORMAT parquet);
-      COPY (SELECT "partition", minute, invalid, too_late, duplicate, double_click, bot, billable
-        FROM batch_ledger) TO ${quote(ledgerFile)} (FORMAT parquet);`);
+      COPY (SELECT "partition", minute, ${VERDICTS.join(', ')} FROM batch_ledger) TO ${quote(ledgerFile)} (FORMAT parquet);`);
     const books = await options.openBooks();
     try {
       const ledgerBeforeFile = snapshot.ledgerFile;

@@ -3,6 +3,7 @@
 import { BUCKET_MS, type Method, VERDICTS } from '../core/method.js';
 import type { LedgerCounts, Snapshot } from '../core/ports.js';
 import { type Period, type RecordedFile, recordsIn } from './lake-reader.js';
+import { isClick } from './marks-sql.js';
 import { type BatchSession, quote, type SqlRow } from './session.js';
 
 /** A cell on which the two don't agree. */
@@ -136,7 +137,7 @@ async function recordsOfCell(
     SELECT click_id, coalesce(verdict, 'billable') AS verdict, l.partition AS part, l."offset" AS off
     FROM ${await recordsIn(near)} AS l JOIN partitions AS p ON p.part = l.partition AND l."offset" < p.position
     LEFT JOIN batch_judged AS j ON j.part = l.partition AND j.off = l."offset"
-    WHERE malformed IS NULL AND (append_time IS NULL OR event_time <= append_time + ${method.clockSkewMs})
+    WHERE ${isClick(method)}
       AND event_time >= ${minuteMs} AND event_time < ${minuteMs + BUCKET_MS}
       AND ad_id = ${quote(cell.adId)} AND campaign_id = ${quote(cell.campaignId)}
       AND country = ${quote(cell.country)} AND device_type = ${quote(cell.deviceType)}

@@ -4,6 +4,7 @@ import { BUCKET_MS, type Method } from '../core/method.js';
 import type { Revision } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { type Period, type PositionMap, type RecordedFile, recordsIn } from './lake-reader.js';
+import { isClick } from './marks-sql.js';
 import { prepare, recompute } from './recompute.js';
 import { type BatchSession, quote, type SqlRow } from './session.js';
 import { admissionsUpTo, layersOf } from './universe.js';
@@ -33,6 +34,7 @@ const FIELDS = [
   'user_agent',
   'referrer',
   'impression_id',
+  'invalid_traffic',
 ] as const;
 
 /** Redeliveries that are looked at; a click id that is used by more is no id. */
@@ -49,6 +51,7 @@ export interface ExplainOptions {
 
 /** All records of the click id in order of their place; UserError if there is none. */
 export async function explain(session: BatchSession, options: ExplainOptions): Promise<ExplainedRecord[]> {
+  await prepare(session);
   const rows = await findRecords(session, options);
   if (rows.length === 0) {
     throw new UserError(`no record with click_id ${JSON.stringify(options.clickId)} is in the lake`, {
@@ -56,7 +59,6 @@ export async function explain(session: BatchSession, options: ExplainOptions): P
     });
   }
   const records: ExplainedRecord[] = [];
-  await prepare(session);
   let judgedMinute: number | undefined;
   for (const row of rows.sort((a, b) => Number(a.event_time ?? -1) - Number(b.event_time ?? -1))) {
     if (invalidReason(row, options.method) !== undefined) {
@@ -73,9 +75,14 @@ export async function explain(session: BatchSession, options: ExplainOptions): P
 
 /** Records of the id; a malformed one is known by its bytes, which may hold the id anywhere. */
 async function findRecords(session: BatchSession, options: ExplainOptions): Promise<SqlRow[]> {
-  const columns = ['click_id', ...FIELDS].join(', ');
+  // To a method without marks the field is an unknown one.
+  const [mark, badMark] = options.method.invalidTraffic
+    ? ['mark_of(extra)', 'bad_mark(extra)']
+    : ['NULL', 'false'];
+  const columns = ['click_id', ...FIELDS.filter((name) => name !== 'invalid_traffic')].join(', ');
   const found = await session.rows(`
-    SELECT "partition" AS part, "offset" AS off, append_time, event_time, malformed, ${columns}
+    SELECT "partition" AS part, "offset" AS off, append_time, event_time, malformed, ${columns},
+      ${mark} AS invalid_traffic, ${badMark} AS bad_mark
     FROM ${await recordsIn(options.files)}
     WHERE click_id = ${quote(options.clickId)}
       OR (malformed IS NOT NULL
@@ -101,7 +108,8 @@ async function judgeMinute(session: BatchSession, options: ExplainOptions, minut
 function invalidReason(row: SqlRow, method: Method): string | undefined {
   if (row.malformed !== null) return String(row.malformed);
   const ahead = row.append_time === null ? 0 : Number(row.event_time) - Number(row.append_time);
-  return ahead > method.clockSkewMs ? 'from_the_future' : undefined;
+  if (ahead > method.clockSkewMs) return 'from_the_future';
+  return row.bad_mark ? 'invalid_traffic' : undefined;
 }
 
 function placed(row: SqlRow): Omit<ExplainedRecord, 'verdict' | 'why' | 'facts'> {
@@ -121,6 +129,7 @@ const time = (ms: number): string => new Date(ms).toISOString();
 const REASONS: Record<string, string> = {
   too_long: 'the record is longer than 1 MiB',
   not_json: 'its bytes are not one JSON object in valid UTF-8',
+  invalid_traffic: 'its invalid_traffic is no text, longer than 128 bytes, or given twice',
 };
 
 function explainInvalid(row: SqlRow, method: Method): ExplainedRecord {
@@ -180,9 +189,8 @@ async function watermarkBefore(
   const before = files.filter(
     ({ partition, firstOffset }) => partition === row.part && firstOffset < Number(row.off),
   );
-  const [found] = await session.rows(`SELECT max(event_time) AS greatest FROM ${await recordsIn(before)}
-    WHERE "partition" = ${row.part} AND "offset" < ${row.off} AND malformed IS NULL
-      AND (append_time IS NULL OR event_time <= append_time + ${method.clockSkewMs})`);
+  const [found] = await session.rows(`SELECT max(event_time) AS greatest FROM ${await recordsIn(before)} AS l
+    WHERE "partition" = ${row.part} AND "offset" < ${row.off} AND ${isClick(method)}`);
   return found!.greatest === null ? undefined : Number(found!.greatest) - method.watermarkDelayMs;
 }
 
@@ -200,6 +208,7 @@ type Because = Pick<ExplainedRecord, 'why' | 'facts'>;
 async function reasonOf(session: BatchSession, judged: Judged): Promise<Because> {
   if (judged.verdict === 'too_late') return tooLate(judged);
   if (judged.verdict === 'duplicate') return duplicate(session, judged);
+  if (judged.verdict === 'invalid_traffic') return marked(judged);
   if (judged.verdict === 'double_click') return doubleClick(session, judged);
   if (judged.verdict === 'bot') return bot(session, judged);
   return billable(judged);
@@ -222,6 +231,11 @@ async function duplicate(session: BatchSession, { rid, row }: Judged): Promise<B
     why: `the same click_id and event_time came before it in partition ${row.part}, first at offset ${first}`,
     facts: { first_offset: first },
   };
+}
+
+function marked({ row }: Judged): Because {
+  const mark = String(row.invalid_traffic);
+  return { why: `it is marked as invalid traffic: ${JSON.stringify(mark)}`, facts: { mark } };
 }
 
 async function doubleClick(session: BatchSession, { rid, method, row }: Judged): Promise<Because> {

@@ -5,6 +5,7 @@
 // `rid` numbers all records below the positions: ordered as (partition, offset), and each partition's begin at a
 // multiple of BLOCK_ROWS, so that `rid // BLOCK_ROWS` never spans two partitions.
 import { BUCKET_MS, type Method } from '../core/method.js';
+import { isClick, isMarked } from './marks-sql.js';
 
 /** Rows whose greatest event time is kept, for the watermark. Small, so that few blocks hold late clicks and others. */
 export const BLOCK_ROWS = 64;
@@ -36,30 +37,27 @@ export function nameDimensions(records: string): string {
     ANTI JOIN places USING (country, device_type);`;
 }
 
-/** Not invalid: the lake has judged all but the clock. */
-const sound = (method: Method): string =>
-  `l.malformed IS NULL AND (l.append_time IS NULL OR l.event_time <= l.append_time + ${method.clockSkewMs})`;
-
 const numbered = (records: string): string =>
   `${records} AS l JOIN partitions AS p ON p.part = l.partition AND l."offset" < p.position`;
 
-/** Makes `clicks`: every record that is not invalid, as integers. */
+/** Makes `clicks`: every record that is not invalid, as integers; `marked` ones are no candidates. */
 export function readClicks(records: string, method: Method): string {
   return `CREATE OR REPLACE TEMP TABLE clicks AS
     SELECT p.base + l."offset" AS rid, p.part, l.event_time AS t, a.ad, c.place,
       narrow_hash(hash(l.click_id, l.event_time, l.partition)) AS id_hash,
       narrow_hash(hash(l.user_id, l.ad_id)) AS pair_hash,
-      narrow_hash(ip_key(l.ip_address)) AS ip_hash
+      narrow_hash(ip_key(l.ip_address)) AS ip_hash,
+      ${isMarked(method)} AS marked
     FROM ${numbered(records)}
     JOIN ads AS a ON a.ad_id = l.ad_id AND a.campaign_id = l.campaign_id
     JOIN places AS c ON c.country = l.country AND c.device_type = l.device_type
-    WHERE ${sound(method)};`;
+    WHERE ${isClick(method)};`;
 }
 
-/** Makes `marks`: event times that are only read because they move watermarks. */
-export function readMarks(records: string, method: Method): string {
-  return `CREATE OR REPLACE TEMP TABLE marks AS
-    SELECT p.base + l."offset" AS rid, p.part, l.event_time AS t FROM ${numbered(records)} WHERE ${sound(method)};`;
+/** Makes `times_after`: event times that are only read because they move watermarks. */
+export function readTimesAfter(records: string, method: Method): string {
+  return `CREATE OR REPLACE TEMP TABLE times_after AS
+    SELECT p.base + l."offset" AS rid, p.part, l.event_time AS t FROM ${numbered(records)} WHERE ${isClick(method)};`;
 }
 
 /** Fills `admissions`: whose too-late clicks count all the same. */
@@ -73,13 +71,13 @@ export function listAdmissions(admissions: readonly Admission[]): string {
 }
 
 /**
- * Makes `late` from `clicks` and `marks`. The greatest event time before a record is that of the blocks before
+ * Makes `late` from `clicks` and `times_after`. The greatest event time before a record is that of the blocks before
  * its own and of the records before it in its own; the second is only looked for where it can matter.
  */
 export function judgeLateness(method: Method): string {
   const limit = `(${bucketEnd('t')} + ${method.allowedLatenessMs + method.watermarkDelayMs})`;
   return `
-  CREATE OR REPLACE TEMP VIEW times AS SELECT rid, part, t FROM clicks UNION ALL SELECT rid, part, t FROM marks;
+  CREATE OR REPLACE TEMP VIEW times AS SELECT rid, part, t FROM clicks UNION ALL SELECT rid, part, t FROM times_after;
   CREATE OR REPLACE TEMP TABLE blocks AS
     SELECT block, greatest_in, max(greatest_in) OVER (PARTITION BY part ORDER BY block
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS greatest_before
@@ -109,7 +107,7 @@ const RULE = { duplicate: 1, doubleClick: 2, bot: 4 } as const;
 export function suspectDoubleClicks(method: Method): string {
   return `CREATE OR REPLACE TEMP TABLE maybe_double AS SELECT rid, t, pair_hash FROM (
       SELECT rid, t, pair_hash, t - lag(t) OVER by_pair AS since, lead(t) OVER by_pair - t AS until
-      FROM clicks WINDOW by_pair AS (PARTITION BY pair_hash ORDER BY t))
+      FROM clicks WHERE NOT marked WINDOW by_pair AS (PARTITION BY pair_hash ORDER BY t))
     WHERE since < ${method.doubleClickMs} OR until < ${method.doubleClickMs};`;
 }
 
@@ -126,8 +124,9 @@ export function suspectOthers(method: Method): string {
         lead(step) OVER by_ip AS step_after, lead(n) OVER by_ip AS n_after
       FROM (
         SELECT ip_hash, t // ${w} AS step, count(*) AS n FROM clicks
-        SEMI JOIN (SELECT ip_hash FROM clicks GROUP BY ip_hash HAVING count(*) > ${threshold}) USING (ip_hash)
-        GROUP BY ip_hash, step)
+        SEMI JOIN (SELECT ip_hash FROM clicks WHERE NOT marked GROUP BY ip_hash HAVING count(*) > ${threshold})
+          USING (ip_hash)
+        WHERE NOT marked GROUP BY ip_hash, step)
       WINDOW by_ip AS (PARTITION BY ip_hash ORDER BY step))
     WHERE n + CASE WHEN step_before = step - 1 THEN n_before ELSE 0 END > ${threshold}
       OR n + CASE WHEN step_after = step + 1 THEN n_after ELSE 0 END > ${threshold};
@@ -137,7 +136,8 @@ export function suspectOthers(method: Method): string {
         SEMI JOIN (SELECT id_hash FROM clicks GROUP BY id_hash HAVING count(*) > 1) USING (id_hash)
       UNION ALL SELECT rid, ${RULE.doubleClick} FROM maybe_double
       UNION ALL SELECT rid, ${RULE.bot} FROM clicks
-        SEMI JOIN busy_steps ON busy_steps.ip_hash = clicks.ip_hash AND busy_steps.step = t // ${w})
+        SEMI JOIN busy_steps ON busy_steps.ip_hash = clicks.ip_hash AND busy_steps.step = t // ${w}
+        WHERE NOT marked)
     ANTI JOIN late USING (rid) GROUP BY rid;`;
 }
 
@@ -185,6 +185,8 @@ export const COLLECT_VERDICTS = `CREATE OR REPLACE TEMP TABLE judged AS
   SELECT c.rid, c.part, c.t, verdict FROM clicks AS c JOIN (
     SELECT rid, 'too_late' AS verdict FROM late
     UNION ALL SELECT rid, 'duplicate' FROM duplicates
+    UNION ALL SELECT rid, 'invalid_traffic' FROM (SELECT rid FROM clicks WHERE marked)
+      ANTI JOIN late USING (rid) ANTI JOIN duplicates USING (rid)
     UNION ALL SELECT rid, 'double_click' FROM doubles
     UNION ALL SELECT rid, 'bot' FROM bots ANTI JOIN doubles USING (rid)) AS found USING (rid);`;
 
@@ -198,17 +200,18 @@ export function countCells(within: string): string {
   CREATE OR REPLACE TEMP TABLE ledger AS
     SELECT part AS "partition", minute, 0::BIGINT AS invalid,
       coalesce(too_late, 0) AS too_late, coalesce(duplicate, 0) AS duplicate,
+      coalesce(invalid_traffic, 0) AS invalid_traffic,
       coalesce(double_click, 0) AS double_click, coalesce(bot, 0) AS bot,
-      n - coalesce(too_late + duplicate + double_click + bot, 0) AS billable
+      n - coalesce(too_late + duplicate + invalid_traffic + double_click + bot, 0) AS billable
     FROM (SELECT part, t // ${BUCKET_MS} * ${BUCKET_MS} AS minute, count(*) AS n FROM clicks WHERE ${within} GROUP BY ALL)
     LEFT JOIN (
       SELECT part, t // ${BUCKET_MS} * ${BUCKET_MS} AS minute, ${count('too_late')}, ${count('duplicate')},
-        ${count('double_click')}, ${count('bot')}
+        ${count('invalid_traffic')}, ${count('double_click')}, ${count('bot')}
       FROM judged WHERE ${within} GROUP BY ALL) USING (part, minute);`;
 }
 
 /** Adds the invalid records to a ledger of everything: those that arrived and are no clicks. */
 export const COUNT_INVALID = `INSERT INTO ledger
-  SELECT part, -1, records - coalesce(n, 0), 0, 0, 0, 0, 0
+  SELECT part, -1, records - coalesce(n, 0), 0, 0, 0, 0, 0, 0
   FROM arrived LEFT JOIN (SELECT part, count(*) AS n FROM clicks GROUP BY part) USING (part)
   WHERE records > coalesce(n, 0);`;

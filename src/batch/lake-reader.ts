@@ -75,6 +75,7 @@ const COLUMNS = {
   ip_address: 'VARCHAR',
   country: 'VARCHAR',
   device_type: 'VARCHAR',
+  extra: 'VARCHAR',
   malformed: 'VARCHAR',
 } as const;
 

@@ -19,7 +19,7 @@ import {
   nameSuspects,
   PICK_DOUBLE_SUSPECTS,
   readClicks,
-  readMarks,
+  readTimesAfter,
   suspectDoubleClicks,
   suspectOthers,
 } from './judge-sql.js';
@@ -32,6 +32,7 @@ import {
   type RecordedFile,
   recordsIn,
 } from './lake-reader.js';
+import { MARK_MACROS } from './marks-sql.js';
 import type { BatchSession } from './session.js';
 
 export interface RecomputeOptions {
@@ -51,7 +52,7 @@ export interface RecomputeOptions {
  *
  * - `cells` (minute, ad, place, clicks) of the period; `ads` (ad, ad_id, campaign_id) and `places` (place,
  *   country, device_type) have the names, and keep their numbers over several recomputations of one session
- * - `ledger` (partition, minute, invalid, too_late, duplicate, double_click, bot, billable) of the period; with
+ * - `ledger` (partition, minute and a column for each verdict) of the period; with
  *   minute -1 and `invalid` only when there is no period
  * - `judged` (rid, part, t, verdict): the records that are neither invalid nor billable
  * - `clicks`, `partitions` (part, position, base; rid = base + offset), `late`, `duplicates`, `chained`,
@@ -86,7 +87,7 @@ export async function recompute(session: BatchSession, options: RecomputeOptions
 
 /** Once a session, before the first recomputation. */
 export async function prepare(session: BatchSession): Promise<void> {
-  await session.run(`${IP_MACROS}
+  await session.run(`${IP_MACROS} ${MARK_MACROS}
     CREATE OR REPLACE MACRO narrow_hash(hash) AS hash;
     CREATE OR REPLACE TEMP TABLE ads (ad BIGINT, ad_id VARCHAR, campaign_id VARCHAR);
     CREATE OR REPLACE TEMP TABLE places (place BIGINT, country VARCHAR, device_type VARCHAR);`);
@@ -105,14 +106,14 @@ function numberPartitions(positions: PositionMap): string {
     ${rows.length === 0 ? '' : `INSERT INTO partitions VALUES ${rows.join(', ')};`}`;
 }
 
-/** Makes `clicks`, `marks` and `maybe_double`; returns the table expression of the records that were read. */
+/** Makes `clicks`, `times_after` and `maybe_double`; returns the table expression of the records that were read. */
 async function readWhatMatters(session: BatchSession, options: RecomputeOptions): Promise<string> {
   const { files, method, positions, period } = options;
   if (!period) {
     const records = await recordsIn(filesWithin(files, { fromMs: -Infinity, toMs: Infinity }, positions));
     await session.run(nameDimensions(records));
     await session.run(readClicks(records, method));
-    await session.run(readMarks(await recordsIn([]), method));
+    await session.run(readTimesAfter(await recordsIn([]), method));
     await session.run(suspectDoubleClicks(method));
     return records;
   }
@@ -126,7 +127,8 @@ async function readWhatMatters(session: BatchSession, options: RecomputeOptions)
     await session.run(readClicks(records, method));
     await session.run(suspectDoubleClicks(method));
     if (fromMs <= firstHourMs || !(await chainsReachBack(session, fromMs, period, method))) {
-      await session.run(readMarks(await recordsIn(await filesOfMarks(session, files, toMs)), method));
+      const later = await filesWithTimesAfter(session, files, toMs);
+      await session.run(readTimesAfter(await recordsIn(later), method));
       return records;
     }
     fromMs = Math.max(firstHourMs, fromMs - furtherMs);
@@ -149,7 +151,7 @@ async function chainsReachBack(
   return count > 0;
 }
 
-async function filesOfMarks(
+async function filesWithTimesAfter(
   session: BatchSession,
   files: readonly RecordedFile[],
   hourMs: number,

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Method } from '../core/method.js';
+import { type Method, VERDICTS } from '../core/method.js';
 import type { ClosedPeriod, Revision, Snapshot, StoreBooks } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { type Comparison, clicksByCampaign, compare } from './compare.js';
@@ -189,7 +189,7 @@ async function closedNow(
 
 /** Partitions of which the lake holds fewer records than the stream has counted, and why that may be. */
 async function missingRecords(session: BatchSession, files: readonly RecordedFile[]): Promise<string[]> {
-  const total = 'sum(invalid + too_late + duplicate + double_click + bot + billable)::BIGINT';
+  const total = `sum(${VERDICTS.join(' + ')})::BIGINT`;
   const rows = await session.rows(`
     SELECT "partition" AS part, s.n AS stream, coalesce(b.n, 0) AS batch
     FROM (SELECT "partition", ${total} AS n FROM stream_ledger GROUP BY ALL) AS s

@@ -30,6 +30,8 @@ interface Click {
   verdict: Verdict;
   isDouble: boolean;
   isBot: boolean;
+  /** Its mark of invalid traffic; '' without one. */
+  mark: string;
 }
 
 const PARTITIONS = 6;
@@ -48,7 +50,7 @@ const totals = new Map<string, number>();
 const written = new Set<string>();
 const changed = new Set<string>();
 const ledger: Record<Verdict, number> = {
-  ...{ invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 0 },
+  ...{ invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0, billable: 0 },
 };
 const greatestMs = new Array<number>(PARTITIONS).fill(-Infinity);
 
@@ -69,6 +71,8 @@ function parse(line: string, offset: number): Click | undefined {
   if (record === null || typeof record !== 'object') return undefined;
   const { click_id: id, ad_id: ad, campaign_id: campaign, user_id: user, ip_address: ip } = record;
   const { country, device_type: device, event_time: time } = record;
+  const mark = record.invalid_traffic ?? '';
+  if (typeof mark !== 'string' || Buffer.byteLength(mark) > lengthMax) return undefined;
   for (const text of [id, ad, campaign, user]) {
     if (typeof text !== 'string' || text.length === 0 || text.length > lengthMax) return undefined;
   }
@@ -91,6 +95,7 @@ function parse(line: string, offset: number): Click | undefined {
     verdict: 'billable',
     isDouble: false,
     isBot: false,
+    mark,
   };
 }
 
@@ -169,6 +174,10 @@ function judge(click: Click | undefined): void {
     return;
   }
   seen.set(identity, click);
+  if (click.mark !== '') {
+    ledger.invalid_traffic++;
+    return;
+  }
   ledger.billable++;
   count(click.cell, 1);
   judgePair(insert(byPair, click.pair, click));

@@ -107,11 +107,9 @@ async function printBackfill(terminal: Terminal, done: Backfill, dryRun: boolean
     );
     await terminal.table(
       ['ledger of the period', 'before', 'after'],
-      (['too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const).map((kind) => [
-        kind.replace('_', ' '),
-        before[kind],
-        after[kind],
-      ]),
+      (['too_late', 'duplicate', 'invalid_traffic', 'double_click', 'bot', 'billable'] as const).map(
+        (kind) => [kind.replace('_', ' '), before[kind], after[kind]],
+      ),
     );
     if (revision.adjustments.length > 0) {
       const changes = [...revision.adjustments].sort((a, b) => Math.abs(b.clicks) - Math.abs(a.clicks));

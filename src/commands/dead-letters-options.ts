@@ -2,7 +2,7 @@
 import type { DeadLetter, DeadLetterFilter, StoreReader } from '../core/ports.js';
 import { oneOf, optionalText } from '../options/option.js';
 
-const VERDICT_CHOICES = ['all', 'invalid', 'too_late', 'bot'] as const;
+const VERDICT_CHOICES = ['all', 'invalid', 'too_late', 'invalid_traffic', 'bot'] as const;
 
 export const letterFilterOptions = {
   verdict: oneOf({

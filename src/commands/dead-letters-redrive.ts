@@ -4,9 +4,9 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type MendedRecord, mendedRecord } from '../adapters/ndjson/letter-lines.js';
 import type { RawBatch } from '../core/batches.js';
-import type { DecodedBatch } from '../core/decoded-batch.js';
+import { type DecodedBatch, invalidReasonOf } from '../core/decoded-batch.js';
 import { createDecoder } from '../core/decoder.js';
-import { BUCKET_MS, DEFAULT_METHOD, INVALID_REASONS, type Method } from '../core/method.js';
+import { BUCKET_MS, DEFAULT_METHOD, type Method } from '../core/method.js';
 import type { DeadLetter, StoredState } from '../core/ports.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
@@ -174,9 +174,10 @@ async function checkLetters(reader: RedriveBooks, records: readonly Sent[], agai
     if (!letter) throw new UserError(`${name}: there is no dead letter ${key}`);
     if (seen.has(key)) throw new UserError(`${name}: dead letter ${key} stands there twice`);
     seen.add(key);
-    if (letter.verdict === 'bot') {
-      throw new UserError(`${name}: ${key} is a bot's click; sent again it would be a duplicate of itself`, {
-        hint: 'Leave bot clicks out: --verdict invalid exports the others.',
+    if (letter.verdict === 'bot' || letter.verdict === 'invalid_traffic') {
+      const what = letter.verdict === 'bot' ? "a bot's click" : 'marked as invalid traffic';
+      throw new UserError(`${name}: ${key} is ${what}; sent again it would be a duplicate of itself`, {
+        hint: 'Leave such clicks out: --verdict invalid exports the others.',
       });
     }
     if (letter.redrivenAtMs !== undefined && !again) {
@@ -210,7 +211,7 @@ function checkRecords(records: readonly Sent[], method: Method, partitions: numb
   });
   const decoded = createDecoder({ method, partitions }).decode(raw);
   records.forEach(({ name }, index) => {
-    const reason = INVALID_REASONS[decoded.reason[index]];
+    const reason = invalidReasonOf(decoded, index, method);
     if (reason !== 'ok') {
       throw new UserError(`${name} is still invalid: ${reason}; nothing was sent`, {
         hint: 'click-agg method tells what makes a click invalid.',

@@ -141,7 +141,7 @@ const showCommand = command({
   summary: 'show the bytes of one dead letter as they came',
   description:
     'The bytes go to standard output: as they are into a pipe or file, escaped onto a terminal. What is known ' +
-    'of the record goes to standard error. The bytes of a bot click are in the log, or, where that has none of ' +
+    'of the record goes to standard error. The bytes of a bot click, or of one marked as invalid traffic, are in the log, or, where that has none of ' +
     'it, its fields are in the lake.',
   arguments: [{ name: 'record', about: 'PARTITION:OFFSET, as list shows it', required: true }],
   options: { ...dataDirOption, ...storeOption },
@@ -199,7 +199,7 @@ async function bytesOf(dataDir: DataDir, letter: DeadLetter): Promise<{ value: U
     lake.release();
   }
   throw new UserError(`the bytes of record ${partition}:${offset} are neither in the log nor in the lake`, {
-    hint: 'A bot click is kept by its place alone; look for it in the input it came from.',
+    hint: 'Bot clicks and invalid traffic are kept by their place alone; look for it in the input it came from.',
   });
 }
 
@@ -211,7 +211,7 @@ export const deadLettersCommand = command({
   name: 'dead-letters',
   summary: 'look at, count and send again what was not billed',
   description:
-    'Records that are invalid, too late or a bot’s are kept with the reason, and the first two with their bytes. ' +
+    'Records that are invalid, too late, invalid traffic or a bot’s are kept with the reason, and the first two with their bytes. ' +
     'With --brokers, list, count, export and redrive look at the topic of dead letters instead of the store. ' +
     'Too late clicks are billed by backfill; invalid ones can be exported, mended and sent again.',
   options: {},

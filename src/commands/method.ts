@@ -42,6 +42,15 @@ export function rulesOf(method: Method): Rule[] {
       when: 'the same click_id and event_time at a smaller offset of the partition',
       goesTo: 'counted, not billed',
     },
+    ...(method.invalidTraffic
+      ? [
+          {
+            verdict: 'invalid_traffic' as const,
+            when: 'its field invalid_traffic names a reason (a crawler, a data centre, a prefetch)',
+            goesTo: 'dead letters',
+          },
+        ]
+      : []),
     {
       verdict: 'double_click',
       when: `less than ${period} after the click that opened the period of its user_id and ad_id`,
@@ -65,6 +74,7 @@ function parameters(method: Method): { spec: OptionSpec; value: string }[] {
     botWindow: durationText(method.botWindowMs),
     botThreshold: String(method.botThreshold),
     clockSkew: durationText(method.clockSkewMs),
+    invalidTraffic: method.invalidTraffic ? 'on' : 'off',
   };
   return Object.entries(methodOptions).map(([name, spec]) => ({
     spec,
@@ -88,6 +98,7 @@ export const methodCommand = command({
     const method = methodOf(options);
     const hash = methodHash(method);
     const rules = rulesOf(method);
+    const knows = (name: string): boolean => name !== 'invalid_traffic' || method.invalidTraffic === true;
     if (terminal.wantsJson) {
       await terminal.json({
         version: method.version,
@@ -97,8 +108,11 @@ export const methodCommand = command({
         options: Object.fromEntries(
           parameters(method).map(({ spec, value }) => [camelCase(spec.flag), value]),
         ),
-        invalid_reasons: INVALID_REASONS.slice(1),
-        limits: { record_bytes: RECORD_BYTES_MAX, field_bytes: FIELD_BYTES_MAX },
+        invalid_reasons: INVALID_REASONS.slice(1).filter(knows),
+        limits: {
+          record_bytes: RECORD_BYTES_MAX,
+          field_bytes: Object.fromEntries(Object.entries(FIELD_BYTES_MAX).filter(([name]) => knows(name))),
+        },
       });
       return;
     }

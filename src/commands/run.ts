@@ -104,7 +104,6 @@ export const runCommand = command({
   ],
   async run({ options, terminal, signal }) {
     const { dataDir: path, partitions, append } = options;
-    const method = methodOf(options);
     const kafka = connectionOf(options);
     if (append && options.input === undefined) throw new UsageError('--append needs --input');
     if (kafka && options.input !== undefined)
@@ -124,15 +123,15 @@ export const runCommand = command({
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
       const warn = (line: string): void => terminal.warn(line);
       input = await openDecodedInput(
-        { source: sourceOf(options, kafka, file, dataDir.logDir), method, partitions },
+        { source: sourceOf(options, kafka, file, dataDir.logDir), method: methodOf(options), partitions },
         warn,
       );
       const untilEnd = options.untilEnd || file !== undefined;
-      if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, method, untilEnd });
+      if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, untilEnd });
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
-        ...{ options, dataDir, input, method, file, untilEnd, lake },
+        ...{ options, dataDir, input, file, untilEnd, lake },
         ...{ monitor, reporter, voice, terminal, signal },
         store: { dataDir: path, store: options.store },
         lockDataDir: kafka !== undefined && options.store === 'duckdb',
@@ -168,7 +167,7 @@ export const runCommand = command({
 function lakeBeside(
   options: RunOptions,
   kafka: KafkaConnection | undefined,
-  { file, method, untilEnd }: Pick<Counting, 'file' | 'method' | 'untilEnd'>,
+  { file, untilEnd }: Pick<Counting, 'file' | 'untilEnd'>,
 ): LakeThread {
   const { dataDir, partitions, append, topic, group } = options;
   return startLakeThread({
@@ -176,7 +175,7 @@ function lakeBeside(
     lake: lakePlaceOf(options),
     input: file,
     topic: kafka && { connection: kafka, topic, group: `${group}-lake` },
-    methodHash: methodHash(method),
+    methodHash: methodHash(methodOf(options)),
   });
 }
 
@@ -210,7 +209,6 @@ interface Counting {
   /** Whether the data directory is locked for each turn. */
   lockDataDir: boolean;
   input: DecodedInput;
-  method: Method;
   file: string | undefined;
   untilEnd: boolean;
   lake: LakeThread | undefined;
@@ -225,7 +223,7 @@ type CountedInto = Store & StoreBooks & LetterOutbox;
 
 /** One turn: takes the store over and counts from where it stands. */
 async function countInTurn(counting: Counting): Promise<LiveStatus> {
-  const { dataDir, method, terminal, signal } = counting;
+  const { dataDir, terminal, signal } = counting;
   const onWait = (line: string): void => terminal.warn(line);
   const lock = counting.lockDataDir ? await dataDir.lockWhenFree('run', { signal, onWait }) : undefined;
   let store: CountedInto | undefined;
@@ -235,10 +233,11 @@ async function countInTurn(counting: Counting): Promise<LiveStatus> {
     if (counting.input.shared) await historyOf(counting, await store.state());
     const epoch = await store.takeOver();
     const state = await store.state();
+    const method = methodFor(counting, state);
     checkSameMethod(state, method);
     const history = await historyOf(counting, state);
     await store.begin({ method, sourceIdentity: JSON.stringify(history) });
-    const status = await count(counting, store, epoch);
+    const status = await count({ ...counting, method }, store, epoch);
     if (history.kind === 'files' && !signal.aborted) {
       await store.begin({ method, sourceIdentity: JSON.stringify(finished(history)) });
     }
@@ -249,6 +248,20 @@ async function countInTurn(counting: Counting): Promise<LiveStatus> {
   }
 }
 
+/** The method of this turn; what wasn't told is as the store was counted, so that it goes on. */
+function methodFor({ options, terminal }: Counting, state: StoredState): Method {
+  const method = methodOf(options, state.method);
+  if (state.method && options.invalidTraffic === undefined && !method.invalidTraffic) {
+    terminal.info(
+      'counted by version 1 of the method until now, and so it goes on: marks of invalid traffic are not heeded ' +
+        '(--invalid-traffic off says the same)',
+    );
+  }
+  return method;
+}
+
+type CountingByMethod = Counting & { method: Method };
+
 function historyOf(counting: Counting, state: StoredState): Promise<InputHistory> | InputHistory {
   const { options, input, file } = counting;
   const { partitions, append, group } = options;
@@ -257,7 +270,7 @@ function historyOf(counting: Counting, state: StoredState): Promise<InputHistory
 }
 
 /** Counts until the end, the signal or the loss of the turn, and answers readers meanwhile. */
-async function count(counting: Counting, opened: CountedInto, epoch: number): Promise<LiveStatus> {
+async function count(counting: CountingByMethod, opened: CountedInto, epoch: number): Promise<LiveStatus> {
   const { options, input, method, untilEnd, lake, monitor, reporter, terminal, signal } = counting;
   const { announcer } = counting.voice;
   const store = monitor.meter(opened);
@@ -308,7 +321,7 @@ async function count(counting: Counting, opened: CountedInto, epoch: number): Pr
 
 /** Where the dead letters go besides the store; undefined: nowhere. */
 function lettersOf(
-  { options, method, monitor, terminal }: Counting,
+  { options, method, monitor, terminal }: CountingByMethod,
   outbox: LetterOutbox,
 ): PublishLettersOptions | undefined {
   const connection = connectionOf(options);

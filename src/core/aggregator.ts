@@ -5,6 +5,7 @@
 //   decoder        invalid?                      -> dead letter
 //   watermark      too late for its partition?   -> dead letter
 //   duplicates     a redelivery?                 -> dropped
+//   marks          marked as invalid traffic?    -> dead letter
 //   double-clicks  within a period of its user and ad?
 //   bots           in a window of its IP address over the threshold?  -> dead letter
 //   totals         else: billable, one more click in its cell
@@ -13,25 +14,24 @@
 // Memory is a function of the log: `restore` rebuilds it from the records at and above the rewind offsets.
 import { FLAG, verdictOf } from './click-rows.js';
 import { DeadLetters } from './dead-letters.js';
-import type { DecodedBatch } from './decoded-batch.js';
+import { type DecodedBatch, invalidReasonOf, isInvalid } from './decoded-batch.js';
 import { LogChangedError } from './log-changed-error.js';
 import { Memory } from './memory.js';
-import { BUCKET_MS, INVALID_REASONS, type Method, VERDICT_CODE, VERDICTS, type Verdict } from './method.js';
-import { PartitionBook } from './partition-books.js';
-import type { Checkpoint, Commit, LedgerChange, Positions, StoredState } from './ports.js';
+import { BUCKET_MS, type Method, VERDICT_CODE, VERDICTS, type Verdict } from './method.js';
+import { type PartitionBook, PartitionBooks } from './partition-books.js';
+import type { Checkpoint, Commit, Positions, StoredState } from './ports.js';
 
 export interface AggregatorOptions {
   /** Partitions of the log: memory waits for the quiet ones among them. `addPartition` tells of more. */
   partitionCount: number;
   /**
    * A partition is quiet, and memory waits for it no longer, when the others had so many records since its
-   * last one, and their event time went on by QUIET_MS. If it then brings a click older than memory,
+   * last one, and their event time went on by an hour. If it then brings a click older than memory,
    * `push` throws MemoryFloorError, and memory has to be rebuilt. Infinity where the log can't be read again.
    */
   quietAfterRecords?: number;
 }
 
-const QUIET_MS = 3_600_000;
 const QUIET_AFTER_RECORDS = 1_000_000;
 
 export interface CommitOptions {
@@ -70,10 +70,8 @@ export interface AggregatorStatus {
 export class Aggregator {
   private readonly memory: Memory;
   private readonly letters: DeadLetters;
-  private readonly books = new Map<number, PartitionBook>();
+  private readonly books: PartitionBooks;
   private readonly verdictCounts = new Float64Array(VERDICTS.length);
-  private recordsSeen = 0;
-  private maxEventTimeMs = -Infinity;
 
   /** Records of the present batch that are neither invalid nor too late. */
   private readonly countable: number[] = [];
@@ -100,18 +98,7 @@ export class Aggregator {
     this.memory = new Memory(method, (row, flagsBefore) => this.changed(row, flagsBefore));
     const { rows, totals } = this.memory;
     this.letters = new DeadLetters(rows, totals, method);
-    for (let partition = 0; partition < options.partitionCount; partition++) this.bookOf(partition);
-  }
-
-  private bookOf(partition: number): PartitionBook {
-    let book = this.books.get(partition);
-    if (!book) {
-      book = new PartitionBook(partition); // (One that is added later is not quiet from the beginning.)
-      book.lastRecordAt = this.recordsSeen;
-      book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
-      this.books.set(partition, book);
-    }
-    return book;
+    this.books = new PartitionBooks(method, options.partitionCount);
   }
 
   /**
@@ -119,7 +106,8 @@ export class Aggregator {
    * waits for it, or for the partition to count as quiet. (Not told, it would have to be rebuilt for an old click.)
    */
   addPartition(partition: number, start = 0): void {
-    if (this.bookOf(partition).position === 0) this.bookOf(partition).position = start;
+    const book = this.books.of(partition);
+    if (book.position === 0) book.position = start;
   }
 
   // -------------------------------------------------------------------------------------------- restoring
@@ -141,12 +129,12 @@ export class Aggregator {
       closedMs: Math.min(...watermarks),
     };
     for (const stored of state.positions) {
-      const book = this.bookOf(stored.partition);
+      const book = this.books.of(stored.partition);
       book.position = holdFor ? 0 : stored.rewindOffset;
       book.maxEventTimeMs = holdFor ? -Infinity : stored.rewindMaxEventTimeMs;
       this.storedMaxEventTimeMs.set(stored.partition, stored.maxEventTimeMs);
       if (book.position < stored.position) this.targets.set(stored.partition, stored.position);
-      else this.maxEventTimeMs = Math.max(this.maxEventTimeMs, book.maxEventTimeMs);
+      else this.books.maxEventTimeMs = Math.max(this.books.maxEventTimeMs, book.maxEventTimeMs);
       // From the log's start: wherever that is by now.
       if (!holdFor) from.set(stored.partition, book.position);
     }
@@ -165,7 +153,7 @@ export class Aggregator {
   get rebuilding(): readonly { partition: number; position: number; target: number }[] {
     return [...this.targets].map(([partition, target]) => ({
       partition,
-      position: this.bookOf(partition).position,
+      position: this.books.of(partition).position,
       target,
     }));
   }
@@ -178,7 +166,7 @@ export class Aggregator {
       if (verdictOf(rows.flags[row]!) === VERDICT_CODE.bot) rows.flags[row]! |= FLAG.lettered;
     }
     for (const [partition, maxEventTimeMs] of this.storedMaxEventTimeMs) {
-      const book = this.bookOf(partition);
+      const book = this.books.of(partition);
       if (book.maxEventTimeMs !== maxEventTimeMs) {
         throw new LogChangedError(partition, book.position);
       }
@@ -199,7 +187,7 @@ export class Aggregator {
     const rebuilding = this.targets.size > 0;
     let beyond = false;
     for (let i = 0; i < batch.count; i++) {
-      const book = this.bookOf(batch.partition[i]!);
+      const book = this.books.of(batch.partition[i]!);
       const offset = batch.offset[i]!;
       if (offset < book.position) continue;
       if (rebuilding && offset >= (this.targets.get(book.partition) ?? book.position)) {
@@ -210,16 +198,14 @@ export class Aggregator {
       this.judge(batch, i, book, rebuilding);
       book.position = offset + 1;
     }
-    const redelivered = this.memory.admit(batch, this.countable, this.freshRows);
-    for (const i of rebuilding ? [] : redelivered) {
-      this.enter(this.bookOf(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.duplicate);
-    }
+    const { redelivered, marked } = this.memory.admit(batch, this.countable, this.freshRows);
+    if (!rebuilding) this.enterRefused(batch, redelivered, marked);
     this.countable.length = 0;
     this.enterFreshRows(rebuilding);
     if (beyond) this.held.push(structuredClone(batch)); // its owner uses the buffer again
     if (rebuilding) {
       for (const [partition, target] of this.targets) {
-        if (this.bookOf(partition).position >= target) this.targets.delete(partition);
+        if (this.books.of(partition).position >= target) this.targets.delete(partition);
       }
     }
     if (!rebuilding || this.rebuiltFromStart) this.moveFloor();
@@ -228,15 +214,15 @@ export class Aggregator {
 
   private judge(batch: DecodedBatch, i: number, book: PartitionBook, silent: boolean): void {
     const { method, memory } = this;
-    this.recordsSeen++;
-    if (batch.reason[i] !== 0) {
+    this.books.recordsSeen++;
+    if (isInvalid(batch, i, method)) {
       if (silent) return;
       this.enter(book, undefined, VERDICT_CODE.invalid);
-      this.letters.add(batch, i, 'invalid', INVALID_REASONS[batch.reason[i]!]!);
+      this.letters.add(batch, i, 'invalid', invalidReasonOf(batch, i, method));
       return;
     }
     const eventTimeMs = batch.eventTimeMs[i]!;
-    book.lastRecordAt = this.recordsSeen;
+    book.lastRecordAt = this.books.recordsSeen;
     const bucketEndMs = Math.floor(eventTimeMs / BUCKET_MS) * BUCKET_MS + BUCKET_MS;
     const lateMs = book.watermarkMs(method) - bucketEndMs;
     if (lateMs > method.allowedLatenessMs) {
@@ -257,12 +243,18 @@ export class Aggregator {
       throw new MemoryFloorError([...this.holds, click]);
     }
     this.countable.push(i);
-    book.hold(eventTimeMs, batch.offset[i]!);
-    if (eventTimeMs > book.maxEventTimeMs) {
-      book.maxEventTimeMs = eventTimeMs;
-      if (eventTimeMs > this.maxEventTimeMs) this.maxEventTimeMs = eventTimeMs;
+    this.books.hold(book, eventTimeMs, batch.offset[i]!);
+  }
+
+  /** Books the records of this batch that are no candidates: what their verdict is, no later click changes. */
+  private enterRefused(batch: DecodedBatch, redelivered: readonly number[], marked: readonly number[]): void {
+    for (const i of redelivered) {
+      this.enter(this.books.of(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.duplicate);
     }
-    book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
+    for (const i of marked) {
+      this.enter(this.books.of(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.invalidTraffic);
+      this.letters.addMarked(batch, i);
+    }
   }
 
   /** Books the clicks of this batch, now that their verdicts are known. */
@@ -276,7 +268,7 @@ export class Aggregator {
       if (verdict === VERDICT_CODE.billable) totals.count(rows.cell[row]!, 1, partition);
       if (silent) continue;
       if (verdict === VERDICT_CODE.bot) this.letters.botChanged(row);
-      this.enter(this.bookOf(partition), rows.timeMs[row]!, verdict);
+      this.enter(this.books.of(partition), rows.timeMs[row]!, verdict);
     }
     this.freshRows.length = 0;
   }
@@ -293,7 +285,7 @@ export class Aggregator {
     if (after === VERDICT_CODE.billable) totals.count(rows.cell[row]!, 1, partition);
     if (this.targets.size > 0) return;
     if (before === VERDICT_CODE.bot || after === VERDICT_CODE.bot) this.letters.botChanged(row);
-    const book = this.bookOf(partition);
+    const book = this.books.of(partition);
     book.enter(rows.timeMs[row]!, before, -1);
     this.verdictCounts[before]!--;
     this.enter(book, rows.timeMs[row]!, after);
@@ -308,15 +300,8 @@ export class Aggregator {
 
   /** Forgets clicks that nothing depends on any more. */
   private moveFloor(): void {
-    const { method, memory } = this;
-    let horizonMs = Infinity;
-    const quietAfter = this.options.quietAfterRecords ?? QUIET_AFTER_RECORDS;
-    for (const book of this.books.values()) {
-      const quiet =
-        this.recordsSeen - book.lastRecordAt > quietAfter &&
-        this.maxEventTimeMs - book.lastRecordMaxEventTimeMs > QUIET_MS;
-      if (!quiet) horizonMs = Math.min(horizonMs, book.horizonMs(method));
-    }
+    const { memory } = this;
+    const horizonMs = this.books.horizonMs(this.options.quietAfterRecords ?? QUIET_AFTER_RECORDS);
     if (horizonMs === Infinity) return;
     let floorMs = memory.floorFor(horizonMs);
     for (const click of this.holds) {
@@ -326,7 +311,7 @@ export class Aggregator {
   }
 
   private isJudged({ partition, offset }: TooOldClick): boolean {
-    return this.bookOf(partition).position > offset;
+    return this.books.of(partition).position > offset;
   }
 
   private forgetBefore(floorMs: number): void {
@@ -334,7 +319,7 @@ export class Aggregator {
     // What a rebuild counted is in the store already, but for minutes that were open.
     if (this.targets.size > 0) this.memory.totals.reopen(this.stored.exactFromMs, this.stored.closedMs);
     this.openPeriods = this.memory.forgetBefore(floorMs);
-    for (const book of this.books.values()) book.forgetBefore(floorMs);
+    for (const book of this.books.all()) book.forgetBefore(floorMs);
     this.checkpointChanged = true;
   }
 
@@ -344,9 +329,7 @@ export class Aggregator {
     complete: boolean,
     provisional?: ReadonlySet<number>,
   ): (minuteEndMs: number, partition: number) => boolean {
-    const watermarks = new Map(
-      [...this.books].map(([partition, book]) => [partition, book.watermarkMs(this.method)]),
-    );
+    const watermarks = this.books.watermarks();
     const exactFromMs = this.memory.exactFrom(this.memory.floorMs);
     return (minuteEndMs, partition) =>
       complete ||
@@ -362,8 +345,6 @@ export class Aggregator {
    */
   commit({ complete, provisional }: CommitOptions): Commit | undefined {
     if (this.targets.size > 0) return undefined;
-    const ledger: LedgerChange[] = [];
-    for (const book of this.books.values()) book.takeLedger(ledger);
     const checkpoint = this.checkpointChanged
       ? { floorMs: this.memory.floorMs, openPeriods: this.openPeriods }
       : undefined;
@@ -372,9 +353,9 @@ export class Aggregator {
     const cells = this.memory.totals.take(this.isDue(complete, provisional));
     return {
       cells,
-      ledger,
+      ledger: this.books.takeLedger(),
       ...this.letters.take(),
-      positions: [...this.books.values()].map((book) => book.positions()),
+      positions: this.books.all().map((book) => book.positions()),
       checkpoint,
       complete: this.memory.totals.dirtyCount === 0,
     };
@@ -386,7 +367,7 @@ export class Aggregator {
     );
     return {
       verdicts: verdicts as Record<Verdict, number>,
-      partitions: [...this.books.values()].map((book) => ({
+      partitions: this.books.all().map((book) => ({
         partition: book.partition,
         position: book.position,
         watermarkMs: book.watermarkMs(this.method),

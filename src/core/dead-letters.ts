@@ -1,4 +1,4 @@
-// The dead letters of a commit: what is not billed and is kept for people to look at. Invalid and too late
+// The dead letters of a commit: what is not billed and is kept for people to look at. Invalid, too late and marked
 // records are final at once. A click becomes a bot's when its window fills, and may turn into a double click
 // after that: its letter is then withdrawn.
 import { type ClickRows, FLAG, verdictOf } from './click-rows.js';
@@ -10,8 +10,8 @@ import type { Totals } from './totals.js';
 
 type Place = Commit['withdrawn'][number];
 
-/** What a bot's letter takes in memory, about: it has no value. */
-const BOT_LETTER_BYTES = 200;
+/** What a letter without a value takes in memory, about. */
+const LETTER_BYTES = 200;
 
 const utf8 = new TextDecoder();
 
@@ -36,9 +36,6 @@ export class DeadLetters {
   /** Record `i` is invalid or too late. */
   add(batch: DecodedBatch, i: number, verdict: 'invalid' | 'too_late', reason: string): void {
     const { bytes, keyStart, keyEnd } = batch;
-    const sound = batch.reason[i] === 0;
-    const text = (start: number, length: number): string | undefined =>
-      sound ? utf8.decode(bytes.subarray(start, start + length)) : undefined;
     const value = bytes.slice(batch.valueStart[i]!, batch.valueEnd[i]!);
     this.pendingBytes += value.length;
     this.letters.push({
@@ -46,15 +43,25 @@ export class DeadLetters {
       offset: batch.offset[i]!,
       verdict,
       reason,
-      eventTimeMs: numberOrNone(batch.eventTimeMs[i]!),
-      appendTimeMs: numberOrNone(batch.appendTimeMs[i]!),
-      clickId: sound ? clickIdOf(batch, i) : undefined,
-      adId: text(batch.adStart[i]!, batch.adLength[i]!),
-      campaignId: text(batch.campaignStart[i]!, batch.campaignLength[i]!),
-      ipAddress: sound ? formatIp(batch.ip, 4 * i) : undefined,
+      ...saidBy(batch, i),
       key: keyStart[i]! < 0 ? undefined : bytes.slice(keyStart[i]!, keyEnd[i]!),
       value,
       valueBytes: batch.valueBytes[i]!,
+    });
+  }
+
+  /** Record `i` is marked as invalid traffic. */
+  addMarked(batch: DecodedBatch, i: number): void {
+    this.pendingBytes += LETTER_BYTES;
+    this.letters.push({
+      partition: batch.partition[i]!,
+      offset: batch.offset[i]!,
+      verdict: 'invalid_traffic',
+      reason: textOf(batch, batch.markStart[i]!, batch.markLength[i]!),
+      ...saidBy(batch, i),
+      key: undefined,
+      value: undefined,
+      valueBytes: undefined,
     });
   }
 
@@ -79,7 +86,7 @@ export class DeadLetters {
 
   private addBot(row: number): void {
     const { rows } = this;
-    this.pendingBytes += BOT_LETTER_BYTES;
+    this.pendingBytes += LETTER_BYTES;
     this.letters.push({
       partition: rows.partition[row]!,
       offset: rows.offset[row]!,
@@ -129,6 +136,24 @@ function numberOrNone(value: number): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-function clickIdOf(batch: DecodedBatch, i: number): string {
-  return utf8.decode(batch.bytes.subarray(batch.idStart[i]!, batch.idStart[i]! + batch.idBytes[i]!));
+function textOf({ bytes }: DecodedBatch, start: number, length: number): string {
+  return utf8.decode(bytes.subarray(start, start + length));
+}
+
+/** What record `i` says of itself, as far as it can be read. */
+function saidBy(
+  batch: DecodedBatch,
+  i: number,
+): Pick<DeadLetter, 'eventTimeMs' | 'appendTimeMs' | 'clickId' | 'adId' | 'campaignId' | 'ipAddress'> {
+  const isRead = batch.reason[i] === 0;
+  const text = (start: number, length: number): string | undefined =>
+    isRead ? textOf(batch, start, length) : undefined;
+  return {
+    eventTimeMs: numberOrNone(batch.eventTimeMs[i]!),
+    appendTimeMs: numberOrNone(batch.appendTimeMs[i]!),
+    clickId: text(batch.idStart[i]!, batch.idBytes[i]!),
+    adId: text(batch.adStart[i]!, batch.adLength[i]!),
+    campaignId: text(batch.campaignStart[i]!, batch.campaignLength[i]!),
+    ipAddress: isRead ? formatIp(batch.ip, 4 * i) : undefined,
+  };
 }

@@ -1,10 +1,13 @@
 // What the decoder makes of a raw batch: one column a field, all in one ArrayBuffer, so that a batch goes
 // from the decoding thread to the judging thread and back by transferring a single buffer.
+import { INVALID_REASONS, type InvalidReason, type Method } from './method.js';
 
 /** Click ids that are canonical lower-case UUIDs are packed into 16 bytes; their length column holds this mark. */
 export const UUID_ID = 255;
 /** The longest other click id that fits the 16 inline bytes. Longer ones stay in `bytes` at `idStart`. */
 export const INLINE_ID_BYTES_MAX = 16;
+/** In the column of marks: the field is there, but it is no mark. */
+export const BAD_MARK = 255;
 
 export interface DecodedBatch {
   count: number;
@@ -13,7 +16,10 @@ export interface DecodedBatch {
   bytes: Uint8Array;
   /** How many of `bytes` are used. */
   bytesUsed: number;
-  /** Index into INVALID_REASONS; 0 for a sound record. The columns below it are only set for sound ones. */
+  /**
+   * Index into INVALID_REASONS; 0 for a sound record. The columns below it are only set for sound ones. What is said of
+   * the mark is not in it: whether a mark counts is up to the method (see `invalidReasonOf`).
+   */
   reason: Uint8Array;
   partition: Int32Array;
   offset: Float64Array;
@@ -49,10 +55,13 @@ export interface DecodedBatch {
   country: Uint16Array;
   /** Index into DEVICE_TYPES. */
   device: Uint8Array;
+  /** Where the text of `invalid_traffic` is, and its bytes: 0 for an unmarked click, or BAD_MARK. */
+  markStart: Int32Array;
+  markLength: Uint8Array;
 }
 
 const WIDE = 8;
-const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 9 + 2 + 6;
+const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 10 + 2 + 7;
 
 /** Bytes of a buffer for `capacity` records and `bytesCapacity` bytes of text. */
 export function decodedBufferBytes(capacity: number, bytesCapacity: number): number {
@@ -90,6 +99,7 @@ export function layOutBatch(buffer: ArrayBuffer, capacity: number): DecodedBatch
     idStart: i32(),
     adStart: i32(),
     campaignStart: i32(),
+    markStart: i32(),
     adHash: new Uint32Array(buffer, take(4, capacity), capacity),
     country: new Uint16Array(buffer, take(2, capacity), capacity),
     reason: u8(),
@@ -98,6 +108,20 @@ export function layOutBatch(buffer: ArrayBuffer, capacity: number): DecodedBatch
     adLength: u8(),
     campaignLength: u8(),
     device: u8(),
+    markLength: u8(),
   };
   return { ...batch, bytes: new Uint8Array(buffer, at) };
+}
+
+const MARK_REASON = INVALID_REASONS.indexOf('invalid_traffic');
+
+/** Whether record `i` is invalid by the method. */
+export function isInvalid(batch: DecodedBatch, i: number, method: Method): boolean {
+  return batch.reason[i] !== 0 || (method.invalidTraffic === true && batch.markLength[i] === BAD_MARK);
+}
+
+/** Why record `i` is invalid by the method; `ok` for a click. */
+export function invalidReasonOf(batch: DecodedBatch, i: number, method: Method): InvalidReason | 'ok' {
+  if (batch.reason[i] === 0 && isInvalid(batch, i, method)) return INVALID_REASONS[MARK_REASON]!;
+  return INVALID_REASONS[batch.reason[i]!]!;
 }

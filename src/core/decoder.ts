@@ -2,6 +2,7 @@
 // docs/counting-method.md, "A record"; the recomputation has its own, in SQL.
 import type { RawBatch } from './batches.js';
 import {
+  BAD_MARK,
   type DecodedBatch,
   decodedBufferBytes,
   INLINE_ID_BYTES_MAX,
@@ -194,7 +195,16 @@ function decodeFields(batch: DecodedBatch, i: number, spans: FieldSpans): number
   hashPair(bytes, start[FIELD.user_id]!, userLength, adStart, adLength, batch.pairHash, 4 * i);
   batch.country[i] = (first << 8) | second;
   batch.device[i] = device;
+  batch.markStart[i] = start[FIELD.invalid_traffic]!;
+  batch.markLength[i] = markLength(spans);
   return REASON.ok;
+}
+
+function markLength({ kind, start, end }: FieldSpans): number {
+  const field = FIELD.invalid_traffic;
+  if (kind[field] === KIND.absent || kind[field] === KIND.null) return 0;
+  const length = end[field]! - start[field]!;
+  return kind[field] === KIND.string && length <= FIELD_BYTES_MAX.invalid_traffic ? length : BAD_MARK;
 }
 
 function readEventTime(bytes: Uint8Array, { kind, start, end }: FieldSpans): number {

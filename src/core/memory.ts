@@ -10,6 +10,12 @@ import type { Checkpoint } from './ports.js';
 import { Slices } from './slices.js';
 import { Totals } from './totals.js';
 
+/** Records, by their index in the batch, that neither double clicks nor bots are looked for among. */
+export interface NoCandidates {
+  redelivered: readonly number[];
+  marked: readonly number[];
+}
+
 export class Memory {
   readonly rows = new ClickRows();
   readonly slices: Slices;
@@ -67,28 +73,37 @@ export class Memory {
   }
 
   /**
-   * Takes the `countable` records of a batch in, judges them, and adds their rows to `freshRows`. Returns the
-   * records that are redeliveries.
+   * Takes the `countable` records of a batch in, judges the candidates among them, and adds their rows to `freshRows`.
+   * Returns the records that are redeliveries, and those that are marked as invalid traffic.
    */
-  admit(batch: DecodedBatch, countable: readonly number[], freshRows: number[]): number[] {
+  admit(batch: DecodedBatch, countable: readonly number[], freshRows: number[]): NoCandidates {
     const { rows, slices, duplicates, doubleClicks, bots, totals } = this;
+    const heedsMarks = this.method.invalidTraffic === true;
     const redelivered: number[] = [];
+    const marked: number[] = [];
+    const candidates: number[] = [];
     for (const i of countable) {
       const row = duplicates.admit(slices.of(batch.eventTimeMs[i]!), batch, i);
-      if (row === NONE) redelivered.push(i);
-      else freshRows.push(row);
+      if (row === NONE) {
+        redelivered.push(i);
+      } else if (heedsMarks && batch.markLength[i] !== 0) {
+        // Its row is only there for redeliveries to be known by: the other rules never come to it.
+        rows.flags[row] = 0;
+        marked.push(i);
+      } else {
+        candidates.push(i);
+        freshRows.push(row);
+      }
     }
-    let next = 0;
-    let fresh = 0;
-    for (const i of countable) {
-      if (redelivered[next] === i) next++;
-      else rows.cell[freshRows[fresh++]!] = totals.cellOf(slices.of(batch.eventTimeMs[i]!), batch, i);
+    for (let n = 0; n < candidates.length; n++) {
+      const i = candidates[n]!;
+      rows.cell[freshRows[n]!] = totals.cellOf(slices.of(batch.eventTimeMs[i]!), batch, i);
     }
     for (const row of freshRows) doubleClicks.insert(row, slices.of(rows.timeMs[row]!));
     doubleClicks.settle();
     for (const row of freshRows) bots.insert(row, slices.of(rows.timeMs[row]!));
     bots.settle();
-    return redelivered;
+    return { redelivered, marked };
   }
 
   /** Forgets clicks and cells before `floorMs`; returns the double-click periods that reach past it. */

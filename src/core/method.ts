@@ -2,7 +2,8 @@
 // Stream, lake, recomputation and reports all carry the same `Method`, so that two parties can tell
 // that they count alike. The rules themselves are in docs/counting-method.md.
 
-export const METHOD_VERSION = 1;
+/** The newest version of the rules. Version 1 is version 2 without the verdict `invalid_traffic`. */
+export const METHOD_VERSION = 2;
 
 /** Every duration is in ms of event time. */
 export interface Method {
@@ -19,6 +20,8 @@ export interface Method {
   readonly botThreshold: number;
   /** How far an event time may be ahead of the append time. */
   readonly clockSkewMs: number;
+  /** Marked clicks get the verdict `invalid_traffic`. Absent in version 1, which knows no marks: its hash stays what it was. */
+  readonly invalidTraffic?: true;
 }
 
 export const DEFAULT_METHOD: Method = {
@@ -29,7 +32,14 @@ export const DEFAULT_METHOD: Method = {
   botWindowMs: 60_000,
   botThreshold: 30,
   clockSkewMs: 300_000,
+  invalidTraffic: true,
 };
+
+/** The same parameters in version 2, or in version 1, which takes a mark for an unknown field. */
+export function withInvalidTraffic(method: Method, isOn: boolean): Method {
+  const { invalidTraffic: _, ...others } = method;
+  return isOn ? { ...others, version: METHOD_VERSION, invalidTraffic: true } : { ...others, version: 1 };
+}
 
 /** A bucket is one minute of event time: `[m, m + 60 s)`. Not an option: totals of different lengths can't be compared. */
 export const BUCKET_MS = 60_000;
@@ -44,6 +54,7 @@ export const FIELD_BYTES_MAX = {
   user_agent: 2048,
   referrer: 4096,
   impression_id: 128,
+  invalid_traffic: 128,
 } as const;
 
 /** Longest record value in bytes; a longer one is invalid, and only its first bytes up to this are kept. */
@@ -59,7 +70,15 @@ export const EVENT_TIME_END_MS = 253_402_300_800_000;
 export const DEVICE_TYPES = ['mobile', 'desktop', 'tablet', 'tv', 'other'] as const;
 export type DeviceType = (typeof DEVICE_TYPES)[number];
 
-export const VERDICTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
+export const VERDICTS = [
+  'invalid',
+  'too_late',
+  'duplicate',
+  'invalid_traffic',
+  'double_click',
+  'bot',
+  'billable',
+] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Verdicts as numbers: indexes into VERDICTS. */
@@ -67,9 +86,10 @@ export const VERDICT_CODE = {
   invalid: 0,
   tooLate: 1,
   duplicate: 2,
-  doubleClick: 3,
-  bot: 4,
-  billable: 5,
+  invalidTraffic: 3,
+  doubleClick: 4,
+  bot: 5,
+  billable: 6,
 } as const;
 
 /**
@@ -92,5 +112,6 @@ export const INVALID_REASONS = [
   'referrer',
   'impression_id',
   'from_the_future', // event time later than append time plus the clock-skew allowance
+  'invalid_traffic', // the mark is no text, too long, or given twice (from version 2 on)
 ] as const;
 export type InvalidReason = (typeof INVALID_REASONS)[number];

@@ -1,4 +1,4 @@
-// What is kept for each partition: its position, its greatest event time (and with it the watermark), and a
+// What is kept for each partition, and for all of them together. Of each: its position, its greatest event time (and with it the watermark), and a
 // book for every minute of event time with the ledger's changes and the first offset that memory needs of it.
 import { BUCKET_MS, type Method, VERDICTS } from './method.js';
 import { type LedgerChange, NO_EVENT_TIME, type PartitionPosition } from './ports.js';
@@ -105,5 +105,70 @@ export class PartitionBook {
     }
     const { partition, position, maxEventTimeMs } = this;
     return { partition, position, maxEventTimeMs, rewindOffset, rewindMaxEventTimeMs };
+  }
+}
+
+/** A partition without records is only quiet when the others' event time went on by so much. */
+const QUIET_MS = 3_600_000;
+
+/** The books of all partitions. */
+export class PartitionBooks {
+  /** Records of all partitions, and their greatest event time. */
+  recordsSeen = 0;
+  maxEventTimeMs = -Infinity;
+  private readonly books = new Map<number, PartitionBook>();
+
+  constructor(
+    private readonly method: Method,
+    partitionCount: number,
+  ) {
+    for (let partition = 0; partition < partitionCount; partition++) this.of(partition);
+  }
+
+  of(partition: number): PartitionBook {
+    let book = this.books.get(partition);
+    if (!book) {
+      book = new PartitionBook(partition); // (One that is added later is not quiet from the beginning.)
+      book.lastRecordAt = this.recordsSeen;
+      book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
+      this.books.set(partition, book);
+    }
+    return book;
+  }
+
+  all(): PartitionBook[] {
+    return [...this.books.values()];
+  }
+
+  watermarks(): Map<number, number> {
+    return new Map(this.all().map((book) => [book.partition, book.watermarkMs(this.method)]));
+  }
+
+  /** Event times that may still come without being too late are at or after this, but for those of quiet partitions. */
+  horizonMs(quietAfterRecords: number): number {
+    let horizonMs = Infinity;
+    for (const book of this.books.values()) {
+      const isQuiet =
+        this.recordsSeen - book.lastRecordAt > quietAfterRecords &&
+        this.maxEventTimeMs - book.lastRecordMaxEventTimeMs > QUIET_MS;
+      if (!isQuiet) horizonMs = Math.min(horizonMs, book.horizonMs(this.method));
+    }
+    return horizonMs;
+  }
+
+  takeLedger(): LedgerChange[] {
+    const changes: LedgerChange[] = [];
+    for (const book of this.books.values()) book.takeLedger(changes);
+    return changes;
+  }
+
+  /** Notes that a countable record of `book` is held: moves its watermark. */
+  hold(book: PartitionBook, eventTimeMs: number, offset: number): void {
+    book.hold(eventTimeMs, offset);
+    if (eventTimeMs > book.maxEventTimeMs) {
+      book.maxEventTimeMs = eventTimeMs;
+      if (eventTimeMs > this.maxEventTimeMs) this.maxEventTimeMs = eventTimeMs;
+    }
+    book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
   }
 }

@@ -92,8 +92,8 @@ export const NO_EVENT_TIME = -1;
 export interface DeadLetter {
   partition: number;
   offset: number;
-  verdict: 'invalid' | 'too_late' | 'bot';
-  /** For `invalid` one of INVALID_REASONS; else a sentence. */
+  verdict: 'invalid' | 'too_late' | 'invalid_traffic' | 'bot';
+  /** For `invalid` one of INVALID_REASONS, for `invalid_traffic` the click's mark; else a sentence. */
   reason: string;
   /** Epoch ms, or undefined where unknown. */
   eventTimeMs: number | undefined;
@@ -103,7 +103,7 @@ export interface DeadLetter {
   campaignId: string | undefined;
   ipAddress: string | undefined;
   key: Uint8Array | undefined;
-  /** The bytes as they came (cut to RECORD_BYTES_MAX); undefined for a bot click: its bytes are in the log and the lake. */
+  /** The bytes as they came (cut to RECORD_BYTES_MAX); undefined for a bot click and a marked one: the log and the lake have them. */
   value: Uint8Array | undefined;
   /** True length of the value in bytes. */
   valueBytes: number | undefined;
@@ -200,7 +200,7 @@ export interface StoreReader {
   ledgerByPartition(): Promise<Map<number, LedgerCounts>>;
   /** Newest first, or by place where `after` is given; `limit` bounds the answer. */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
-  /** By verdict and, for invalid records, reason; '' where the reason is a sentence of its own for each. */
+  /** By verdict and, for invalid records and invalid traffic, reason; '' where it is a sentence, and for rare marks. */
   deadLetterCounts(): Promise<{ verdict: string; reason: string; count: number }[]>;
   close(): Promise<void>;
 }
@@ -339,7 +339,7 @@ export interface Snapshot {
   complete: boolean;
   /** Columns minute BIGINT (epoch ms), ad_id, campaign_id, country, device_type VARCHAR, clicks BIGINT. */
   totalsFile: string;
-  /** Columns partition INTEGER, minute BIGINT (epoch ms or -1), invalid, too_late, duplicate, double_click, bot, billable BIGINT. */
+  /** Columns partition INTEGER, minute BIGINT (epoch ms or -1), invalid, too_late, duplicate, invalid_traffic, double_click, bot, billable BIGINT. */
   ledgerFile: string;
 }
 

@@ -21,6 +21,7 @@ export const KNOWN_FIELDS = [
   'user_agent',
   'referrer',
   'impression_id',
+  'invalid_traffic',
 ] as const;
 export type KnownField = (typeof KNOWN_FIELDS)[number];
 
@@ -127,7 +128,10 @@ function walkObject(text: string, start: number): Map<KnownField, FieldValue> | 
       i = end - 1;
     } else continue;
     if (field !== undefined && KNOWN.has(field)) {
-      if (fields.has(field as KnownField)) return undefined;
+      const isRepeated = fields.has(field as KnownField);
+      // To a method without marks it is an unknown field, which may repeat; to the others no mark, whatever it says.
+      if (isRepeated && field === 'invalid_traffic') value = { kind: 'nested' };
+      else if (isRepeated) return undefined;
       fields.set(field as KnownField, value);
     }
     field = undefined;

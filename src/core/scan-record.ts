@@ -27,7 +27,8 @@ export function newFieldSpans(): FieldSpans {
 }
 
 /** Fields whose text is used must be free of escapes; of the others (from `user_agent` on) only the length counts. */
-const FIRST_UNUSED_FIELD = 8;
+const FIRST_UNUSED_FIELD = KNOWN_FIELDS.indexOf('user_agent');
+const MARK_FIELD = KNOWN_FIELDS.indexOf('invalid_traffic');
 const UNKNOWN_FIELD = KNOWN_FIELDS.length;
 
 const NAMES = KNOWN_FIELDS.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
@@ -141,7 +142,7 @@ export function scanRecord(bytes: Uint8Array, start: number, end: number, spans:
       byte = bytes[++i]!;
       while (i < end && byte !== 34) {
         if (byte === 92) {
-          if (field < FIRST_UNUSED_FIELD || !isShortEscape(bytes[++i]!)) return false;
+          if (field < FIRST_UNUSED_FIELD || field === MARK_FIELD || !isShortEscape(bytes[++i]!)) return false;
         } else if (byte < 32) return false;
         wide |= byte;
         byte = bytes[++i]!;

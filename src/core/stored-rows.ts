@@ -1,5 +1,6 @@
 // Rows of a store's tables as the values of ports.ts. The databases keep the same columns in the same order, and
 // give numbers, bigints and numerals for numbers: what a row means is said once, here.
+import { VERDICTS, type Verdict } from './method.js';
 import type {
   BillingLine,
   Checkpoint,
@@ -29,18 +30,30 @@ export function positionOf([
   };
 }
 
-/** Sums of records and of each verdict; those of nothing are NULL. */
-export function ledgerCountsOf(row: Row): LedgerCounts {
-  const [records, invalid, tooLate, duplicate, doubleClick, bot, billable] = row.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { records, invalid, too_late: tooLate, duplicate, double_click: doubleClick, bot, billable };
+/** The verdicts as both databases have them in a row of the ledger, in order: what came with a later version is behind. */
+export const LEDGER_COLUMNS = [
+  'invalid',
+  'too_late',
+  'duplicate',
+  'double_click',
+  'bot',
+  'billable',
+  'invalid_traffic',
+] as const satisfies readonly Verdict[];
+
+/** So many different marks of invalid traffic are counted by themselves, the most frequent: who writes clicks writes them. */
+export const COUNTED_MARKS_MAX = 100;
+
+/** By what dead letters are counted, in SQL: the reason of an invalid record, a mark, and '' where it is a sentence. */
+export const COUNTED_REASON = `CASE WHEN verdict = 'invalid' OR (verdict = 'invalid_traffic' AND reason IN (
+    SELECT reason FROM dead_letters WHERE verdict = 'invalid_traffic'
+    GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${COUNTED_MARKS_MAX}
+  )) THEN reason ELSE '' END`;
+
+/** Sums of records and of each of LEDGER_COLUMNS; those of nothing are NULL. */
+export function ledgerCountsOf([records, ...sums]: Row): LedgerCounts {
+  const counts = VERDICTS.map((verdict) => [verdict, Number(sums[LEDGER_COLUMNS.indexOf(verdict)])]);
+  return { records: Number(records), ...(Object.fromEntries(counts) as Record<Verdict, number>) };
 }
 
 /** The columns of a dead letter from `partition` to `redriven_at`; `bytesOf` reads the database's own bytes. */

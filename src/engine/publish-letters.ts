@@ -1,6 +1,6 @@
 // A run's dead letters on their way to a topic, beside the counting: begun with a turn, ended with it.
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
-import { METHOD_VERSION, type Method } from '../core/method.js';
+import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { LetterOutbox } from '../core/ports.js';
 
@@ -44,7 +44,7 @@ export async function publishLetters(
   const { outbox, connection, topic, letterTopic, group, method, warn, onProgress } = options;
   const publisher = startLetterPublisher({
     ...{ outbox, connection, group, warn, onProgress, topic: letterTopic },
-    origin: { topic, methodHash: methodHash(method), methodVersion: METHOD_VERSION },
+    origin: { topic, methodHash: methodHash(method), methodVersion: method.version },
   });
   return {
     failed: publisher.failed,

@@ -13,6 +13,7 @@ const FLAGS: Readonly<Record<Exclude<keyof Method, 'version'>, string>> = {
   botWindowMs: '--bot-window',
   botThreshold: '--bot-threshold',
   clockSkewMs: '--clock-skew',
+  invalidTraffic: '--invalid-traffic',
 };
 
 /** Throws a UsageError that names the options if the store was counted by another method. */
@@ -21,9 +22,14 @@ export function checkSameMethod(state: StoredState, method: Method): void {
   if (stored === undefined || methodHash(stored) === methodHash(method)) return;
   const differing = (Object.keys(FLAGS) as (keyof typeof FLAGS)[])
     .filter((name) => stored[name] !== method[name])
-    .map((name) => `${FLAGS[name]} ${name.endsWith('Ms') ? `${stored[name]}ms` : stored[name]}`);
+    .map((name) => `${FLAGS[name]} ${valueText(stored, name)}`);
   const what = differing.length > 0 ? differing.join(' ') : `version ${stored.version} of the method`;
   throw new UsageError(`this data directory was counted with ${what}`, {
     hint: 'Give the same, or another --data-dir.',
   });
+}
+
+function valueText(method: Method, name: keyof typeof FLAGS): string {
+  if (name === 'invalidTraffic') return method.invalidTraffic ? 'on' : 'off';
+  return name.endsWith('Ms') ? `${method[name]}ms` : String(method[name]);
 }

@@ -10,7 +10,8 @@ import { TotalCounter } from './counter.js';
 const COMMIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 const NOTHING: LedgerCounts = {
-  ...{ records: 0, invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 0 },
+  ...{ records: 0, invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0 },
+  ...{ double_click: 0, bot: 0, billable: 0 },
 };
 
 export class RunMetrics {

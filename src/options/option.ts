@@ -78,6 +78,14 @@ export function oneOf<const C extends readonly string[]>(
   };
 }
 
+/** One of a closed list, or nothing. */
+export function optionalOneOf<const C extends readonly string[]>(
+  spec: Common & { choices: C },
+): OptionSpec<C[number] | undefined> {
+  const { default: _, ...always } = oneOf({ ...spec, default: spec.choices[0]! });
+  return { ...always, schema: always.schema.optional() };
+}
+
 interface NumberLimits {
   min?: number;
   max?: number;

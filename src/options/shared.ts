@@ -1,11 +1,12 @@
 // Options that more than one command takes, declared once.
-import { METHOD_VERSION, type Method } from '../core/method.js';
+import { METHOD_VERSION, type Method, withInvalidTraffic } from '../core/method.js';
 import {
   duration,
   integer,
   type OptionValues,
   oneOf,
   onOff,
+  optionalOneOf,
   optionalText,
   optionalTime,
   text,
@@ -84,11 +85,19 @@ export const methodOptions = {
     default: '5m',
     about: 'how far an event time may be ahead of the append time',
   }),
+  invalidTraffic: optionalOneOf({
+    flag: 'invalid-traffic',
+    group: METHOD_GROUP,
+    choices: ['on', 'off'],
+    about:
+      'whether clicks marked as invalid traffic get that verdict; else as the store was counted, and on in a new one',
+  }),
 };
 
-/** The counting method that these options configure. */
-export function methodOf(options: OptionValues<typeof methodOptions>): Method {
-  return {
+/** The counting method that these options configure, of a store that was counted by `stored` (undefined: a new one). */
+export function methodOf(options: OptionValues<typeof methodOptions>, stored?: Method): Method {
+  const asBefore = stored === undefined || stored.invalidTraffic === true;
+  const method = {
     version: METHOD_VERSION,
     watermarkDelayMs: options.watermarkDelay,
     allowedLatenessMs: options.allowedLateness,
@@ -97,6 +106,8 @@ export function methodOf(options: OptionValues<typeof methodOptions>): Method {
     botThreshold: options.botThreshold,
     clockSkewMs: options.clockSkew,
   };
+  const { invalidTraffic } = options;
+  return withInvalidTraffic(method, invalidTraffic === undefined ? asBefore : invalidTraffic === 'on');
 }
 
 /** A period of event time, `[from, to)`. */

@@ -1,12 +1,10 @@
 // The method's options for commands that take the method from the store: they may be given (a config file shared
 // with `run` gives them), but only as the store has them, for one store can't be counted in two ways.
-import { METHOD_VERSION, type Method } from '../core/method.js';
+import { METHOD_VERSION, type Method, withInvalidTraffic } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import { UsageError, UserError } from '../errors.js';
-import { durationText, type OptionSpec } from './option.js';
+import { durationText, type OptionSpec, type OptionValues } from './option.js';
 import { methodOptions } from './shared.js';
-
-type MethodOptionName = keyof typeof methodOptions;
 
 function mayBeAbsent(spec: OptionSpec<number>): OptionSpec<number | undefined> {
   const { default: _, ...rest } = spec;
@@ -21,9 +19,13 @@ export const storeMethodOptions = {
   botWindow: mayBeAbsent(methodOptions.botWindow),
   botThreshold: mayBeAbsent(methodOptions.botThreshold),
   clockSkew: mayBeAbsent(methodOptions.clockSkew),
+  invalidTraffic: methodOptions.invalidTraffic,
 };
 
-const FIELD: Record<MethodOptionName, Exclude<keyof Method, 'version'>> = {
+type Given = Partial<OptionValues<typeof storeMethodOptions>>;
+type NumberName = Exclude<keyof typeof storeMethodOptions, 'invalidTraffic'>;
+
+const FIELD: Record<NumberName, Exclude<keyof Method, 'version' | 'invalidTraffic'>> = {
   watermarkDelay: 'watermarkDelayMs',
   allowedLateness: 'allowedLatenessMs',
   doubleClick: 'doubleClickMs',
@@ -31,40 +33,49 @@ const FIELD: Record<MethodOptionName, Exclude<keyof Method, 'version'>> = {
   botThreshold: 'botThreshold',
   clockSkew: 'clockSkewMs',
 };
+const NUMBER_NAMES = Object.keys(FIELD) as NumberName[];
 
 /** `base` with what was given. */
-export function methodWith(
-  given: Partial<Record<MethodOptionName, number | undefined>>,
-  base: Method,
-): Method {
-  const entries = Object.entries(FIELD).flatMap(([name, field]) => {
-    const value = given[name as MethodOptionName];
-    return value === undefined ? [] : [[field, value] as const];
+export function methodWith(given: Given, base: Method): Method {
+  const entries = NUMBER_NAMES.flatMap((name) => {
+    const value = given[name];
+    return value === undefined ? [] : [[FIELD[name], value] as const];
   });
-  return { ...base, ...Object.fromEntries(entries) };
+  const method = { ...base, ...Object.fromEntries(entries) };
+  const { invalidTraffic } = given;
+  return invalidTraffic === undefined ? method : withInvalidTraffic(method, invalidTraffic === 'on');
 }
 
 /** Throws a UsageError if an option was given that differs from the store's method. */
-export function requireStoreMethod(
-  given: Partial<Record<MethodOptionName, number | undefined>>,
-  method: Method,
-): void {
-  if (method.version !== METHOD_VERSION) {
+export function requireStoreMethod(given: Given, method: Method): void {
+  if (method.version > METHOD_VERSION) {
     throw new UserError(
-      `the store was counted by version ${method.version} of the method, this is ${METHOD_VERSION}`,
+      `the store was counted by version ${method.version} of the method, this knows versions up to ${METHOD_VERSION}`,
       {
         hint: 'Use the click-agg that counted it.',
       },
     );
   }
-  for (const [name, field] of Object.entries(FIELD)) {
-    const value = given[name as MethodOptionName];
-    if (value === undefined || value === method[field]) continue;
-    const spec = methodOptions[name as MethodOptionName];
+  for (const name of NUMBER_NAMES) {
     const text = (number: number): string =>
-      field === 'botThreshold' ? String(number) : durationText(number);
-    throw new UsageError(`--${spec.flag} ${text(value)}: the store was counted with ${text(method[field])}`, {
-      hint: `Leave it out: the store's method (hash ${methodHash(method)}) is used.`,
-    });
+      name === 'botThreshold' ? String(number) : durationText(number);
+    const value = given[name];
+    if (value !== undefined) requireSame(name, text(value), text(method[FIELD[name]]), method);
   }
+  const { invalidTraffic } = given;
+  if (invalidTraffic !== undefined) {
+    requireSame('invalidTraffic', invalidTraffic, method.invalidTraffic ? 'on' : 'off', method);
+  }
+}
+
+function requireSame(
+  name: keyof typeof storeMethodOptions,
+  given: string,
+  stored: string,
+  method: Method,
+): void {
+  if (given === stored) return;
+  throw new UsageError(`--${methodOptions[name].flag} ${given}: the store was counted with ${stored}`, {
+    hint: `Leave it out: the store's method (hash ${methodHash(method)}) is used.`,
+  });
 }

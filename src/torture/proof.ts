@@ -45,7 +45,7 @@ export async function prove(evidence: Evidence): Promise<Proof> {
   }
 }
 
-const VERDICTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'];
+const VERDICTS = ['invalid', 'too_late', 'duplicate', 'invalid_traffic', 'double_click', 'bot', 'billable'];
 
 /** Every record of every partition has one verdict, and the totals hold the billable ones. */
 async function proveLedger(
@@ -95,7 +95,7 @@ async function proveLetters(
     `SELECT partition || ':' || "offset" AS place, verdict FROM dead_letters`,
   );
   const stored = new Map(rows.map(({ place, verdict }) => [place, verdict]));
-  for (const verdict of ['invalid', 'too_late', 'bot']) {
+  for (const verdict of ['invalid', 'too_late', 'invalid_traffic', 'bot']) {
     const letters = rows.filter((row) => row.verdict === verdict).length;
     if (letters !== verdicts[verdict]) {
       problems.push(`${letters} dead letters are ${verdict}, of ${verdicts[verdict]} such records`);

@@ -9,6 +9,7 @@ const LEDGER_ROWS = [
   ['invalid', '− invalid'],
   ['too_late', '− too late'],
   ['duplicate', '− duplicates'],
+  ['invalid_traffic', '− invalid traffic'],
   ['double_click', '− double clicks'],
   ['bot', '− bot clicks'],
   ['billable', '= billable'],

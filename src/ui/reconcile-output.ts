@@ -11,6 +11,7 @@ const LEDGER_LINES = [
   ['invalid', 'invalid'],
   ['too late', 'too_late'],
   ['duplicate', 'duplicate'],
+  ['invalid traffic', 'invalid_traffic'],
   ['double click', 'double_click'],
   ['bot', 'bot'],
   ['billable', 'billable'],

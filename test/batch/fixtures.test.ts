@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { endsOf } from '../../src/batch/lake-reader.js';
 import { openSession } from '../../src/batch/session.js';
 import { recomputeUniverse } from '../../src/batch/universe.js';
-import { DEFAULT_METHOD, VERDICTS } from '../../src/core/method.js';
+import { DEFAULT_METHOD, VERDICTS, withInvalidTraffic } from '../../src/core/method.js';
 import type { Revision } from '../../src/core/ports.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { recomputed, withLake } from './recomputed.js';
@@ -24,6 +24,18 @@ test.each(fixtures)('$name: the recomputation decides what was worked out by han
     const sumOf = (verdict: (typeof VERDICTS)[number]) =>
       found.ledgerRows.reduce((sum, { counts }) => sum + counts[verdict], 0);
     expect(Object.fromEntries(VERDICTS.map((verdict) => [verdict, sumOf(verdict)]))).toEqual(sums);
+  });
+});
+
+const withMarks = fixtures.flatMap(({ name, records, off }) => (off ? [{ name, records, off }] : []));
+test.each(withMarks)('$name: and what version 1 makes of it', async ({ records, off }) => {
+  await withLake(records, async (files) => {
+    const found = await recomputed(files, { method: withInvalidTraffic(DEFAULT_METHOD, false) });
+    expect(found.totals).toEqual(off.totals);
+    const dropped = [...found.verdicts.values()];
+    const { records: _, invalid: __, billable: ___, ...counts } = off.ledger;
+    for (const [verdict, count] of Object.entries(counts))
+      expect(dropped.filter((one) => one === verdict)).toHaveLength(count);
   });
 });
 

@@ -4,7 +4,7 @@ import type { Admission } from '../../src/batch/judge-sql.js';
 import { endsOf, type Period, type PositionMap, type RecordedFile } from '../../src/batch/lake-reader.js';
 import { prepare, recompute } from '../../src/batch/recompute.js';
 import { type BatchSession, openSession } from '../../src/batch/session.js';
-import type { Method, Verdict } from '../../src/core/method.js';
+import { type Method, VERDICTS, type Verdict } from '../../src/core/method.js';
 import type { OracleLedgerRow, OracleRecord, OracleTotal } from '../oracle.js';
 import { compareTotals } from '../oracle.js';
 import { temporaryFolder, writeSmallLake } from './small-lake.js';
@@ -62,7 +62,6 @@ async function answerOf(session: BatchSession): Promise<Recomputed> {
   );
   const cells = await session.rows('SELECT * FROM cells JOIN ads USING (ad) JOIN places USING (place)');
   const ledger = await session.rows('SELECT * FROM ledger ORDER BY "partition", minute');
-  const names: Verdict[] = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'];
   return {
     verdicts: new Map(judged.map((row) => [`${row.part}:${row.off}`, String(row.verdict)])),
     totals: cells
@@ -78,7 +77,10 @@ async function answerOf(session: BatchSession): Promise<Recomputed> {
     ledgerRows: ledger.map((row) => ({
       partition: Number(row.partition),
       minuteMs: Number(row.minute),
-      counts: Object.fromEntries(names.map((name) => [name, Number(row[name])])) as Record<Verdict, number>,
+      counts: Object.fromEntries(VERDICTS.map((name) => [name, Number(row[name])])) as Record<
+        Verdict,
+        number
+      >,
     })),
   };
 }

@@ -30,6 +30,13 @@ function padded(offset: number): string {
   return String(offset).padStart(15, '0');
 }
 
+const TEXTS = [
+  ...['click_id', 'ad_id', 'campaign_id', 'user_id', 'ip_address', 'country', 'device_type'],
+  ...['user_agent', 'referrer', 'impression_id'],
+];
+/** Takes the known fields away. */
+const KNOWN_AWAY = JSON.stringify(Object.fromEntries([...TEXTS, 'event_time'].map((name) => [name, null])));
+
 /** A row as JSON that DuckDB reads; `value` and `key` aren't read by the recomputation and stay null. */
 function rowOf(record: OracleRecord): Record<string, unknown> {
   const { partition, offset, appendTimeMs } = record;
@@ -37,21 +44,10 @@ function rowOf(record: OracleRecord): Record<string, unknown> {
   const reading = readRecord(record.value, record.valueBytes);
   const place = { partition, offset, append_time, value_bytes: record.valueBytes ?? record.value.length };
   if ('reason' in reading) return { ...place, malformed: reading.reason };
-  const fields = JSON.parse(new TextDecoder().decode(record.value)) as Record<string, unknown>;
-  const names = [
-    'click_id',
-    'ad_id',
-    'campaign_id',
-    'user_id',
-    'ip_address',
-    'country',
-    'device_type',
-    'user_agent',
-    'referrer',
-    'impression_id',
-  ];
-  const texts = Object.fromEntries(names.map((name) => [name, fields[name] ?? null]));
-  return { ...place, ...texts, event_time: reading.click.eventTimeMs, malformed: null };
+  const text = new TextDecoder().decode(record.value);
+  const fields = JSON.parse(text) as Record<string, unknown>;
+  const texts = Object.fromEntries(TEXTS.map((name) => [name, fields[name] ?? null]));
+  return { ...place, ...texts, text, event_time: reading.click.eventTimeMs, malformed: null };
 }
 
 /** The shape of `rowOf` for DuckDB's from_json. */
@@ -72,6 +68,7 @@ const SHAPE = JSON.stringify([
     referrer: 'VARCHAR',
     impression_id: 'VARCHAR',
     malformed: 'VARCHAR',
+    text: 'VARCHAR',
     value_bytes: 'BIGINT',
   },
 ]);
@@ -103,7 +100,7 @@ export async function writeSmallLake(
     const json = JSON.stringify(group.map(rowOf)).replaceAll("'", "''");
     await connection.run(`COPY (SELECT partition, "offset", append_time, NULL::BLOB AS key, click_id, event_time,
         ad_id, campaign_id, user_id, ip_address, country, device_type, user_agent, referrer, impression_id,
-        NULL::VARCHAR AS extra, malformed, NULL::BLOB AS value, value_bytes
+        nullif(json_merge_patch(text, '${KNOWN_AWAY}')::VARCHAR, '{}') AS extra, malformed, NULL::BLOB AS value, value_bytes
       FROM (SELECT unnest(from_json('${json}', '${SHAPE}'), recursive := true))
       ORDER BY "offset") TO '${path.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION zstd)`);
     files.push({ path, hourMs, partition, firstOffset, lastOffset });

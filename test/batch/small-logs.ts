@@ -1,7 +1,7 @@
 // Random small logs in which everything that the rules are about happens often: a few users, ads and addresses
 // (spelled in several ways), times on the edges of minutes, periods and windows, redeliveries, disorder.
 import fc from 'fast-check';
-import type { Method } from '../../src/core/method.js';
+import { type Method, withInvalidTraffic } from '../../src/core/method.js';
 import type { OracleRecord } from '../oracle.js';
 
 /** Shortly before an hour's end, so that a log lies in two folders and more. */
@@ -18,9 +18,17 @@ export interface SmallClick {
   ip: number;
   appendLagMs: number;
   fault: number;
+  /** Index into MARKS. */
+  mark: number;
   /** 0 to 4: the record is that many records back once more, as it is; else a click of its own. */
   repeats: number;
 }
+
+/** What `invalid_traffic` is, as JSON; beyond the list the field is absent. The last one is given twice. */
+const MARKS = [
+  ...['"crawler"', '"crawler"', '"data \\u0063entre"', '""', 'null', '7', `"${'é'.repeat(64)}"`],
+  ...[`"${'é'.repeat(64)}x"`, '"a","invalid_traffic":"a"'],
+];
 
 const ADDRESSES = [
   ['198.51.100.7', '::ffff:198.51.100.7', '::FFFF:c633:6407', '0:0:0:0:0:ffff:198.51.100.7'],
@@ -46,20 +54,23 @@ export function smallClick(partitions: number): fc.Arbitrary<SmallClick> {
       { weight: 1, arbitrary: fc.constantFrom(-1000, -5000, -5001) },
     ),
     fault: fc.integer({ min: 0, max: 60 }),
+    mark: fc.integer({ min: 0, max: 19 }),
     repeats: fc.integer({ min: 0, max: 24 }),
   });
 }
 
-/** Short windows, so that small logs reach them. */
-export const smallMethod: fc.Arbitrary<Method> = fc.record({
-  version: fc.constant(1),
-  watermarkDelayMs: fc.constantFrom(0, 30_000, 60_000),
-  allowedLatenessMs: fc.constantFrom(0, 60_000, 120_000),
-  doubleClickMs: fc.constantFrom(1, 10_000, 30_000, 60_000, 600_000),
-  botWindowMs: fc.constantFrom(1, 20_000, 60_000, 300_000),
-  botThreshold: fc.constantFrom(1, 2, 3, 5),
-  clockSkewMs: fc.constant(5000),
-});
+/** Short windows, so that small logs reach them; either version of the method. */
+export const smallMethod: fc.Arbitrary<Method> = fc
+  .record({
+    version: fc.constant(1),
+    watermarkDelayMs: fc.constantFrom(0, 30_000, 60_000),
+    allowedLatenessMs: fc.constantFrom(0, 60_000, 120_000),
+    doubleClickMs: fc.constantFrom(1, 10_000, 30_000, 60_000, 600_000),
+    botWindowMs: fc.constantFrom(1, 20_000, 60_000, 300_000),
+    botThreshold: fc.constantFrom(1, 2, 3, 5),
+    clockSkewMs: fc.constant(5000),
+  })
+  .chain((method) => fc.boolean().map((isOn) => withInvalidTraffic(method, isOn)));
 
 /**
  * Records of a log. `world` keeps logs apart that share a lake: no partition, user or address is in two of them.
@@ -97,7 +108,7 @@ function textOf(click: SmallClick, eventTimeMs: number, world: number): string {
   const id = ['\u{10000}', '\uffff', 'é', 'z'][click.id] ?? `click-${click.id}`;
   const spellings = ADDRESSES[click.ip % ADDRESSES.length]!;
   const address = spellings[click.ip % spellings.length]!;
-  return JSON.stringify({
+  const text = JSON.stringify({
     click_id: id,
     event_time: click.fault % 2 === 0 ? eventTimeMs : new Date(eventTimeMs).toISOString(),
     ad_id: `ad-${click.ad}`,
@@ -107,6 +118,8 @@ function textOf(click: SmallClick, eventTimeMs: number, world: number): string {
     country: click.id % 2 === 0 ? 'DE' : 'US',
     device_type: click.id % 3 === 0 ? 'mobile' : 'desktop',
   });
+  const mark = MARKS[click.mark];
+  return mark === undefined ? text : `${text.slice(0, -1)},"invalid_traffic":${mark}}`;
 }
 
 /** Moves an address into the network of a world, whatever its spelling: the last two groups or parts carry it. */

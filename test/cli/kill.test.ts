@@ -228,7 +228,7 @@ function ledgerByPartition({ ledgerRows }: Decisions): Map<number, LedgerCounts>
 }
 
 function emptyCounts(): Omit<LedgerCounts, 'records'> {
-  return { invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 0 };
+  return { invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0, billable: 0 };
 }
 
 /** Random numbers in [0, 1) by a seed (mulberry32). */

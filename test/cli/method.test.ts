@@ -12,6 +12,9 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
+/** Of the default method, version 2. */
+const HASH = '29df3e75893ca832';
+
 async function methodJson(args: readonly string[], options: RunOptions = {}) {
   const { code, stdout, stderr } = await clickAgg(['method', '--json', ...args], {
     cwd: directory.path,
@@ -37,25 +40,36 @@ describe('click-agg method', () => {
   test('prints the default method as people and programs read it', async () => {
     const { code, stdout } = await clickAgg(['method'], { cwd: directory.path });
     expect(code).toBe(0);
-    expect(stdout).toContain('version 1, hash 4de2adcb38ced86a');
+    expect(stdout).toContain(`version 2, hash ${HASH}`);
     expect(stdout).toMatch(/^--watermark-delay {3}3m /m);
     expect(stdout).toMatch(/^bot .* 1m .* 30 clicks/m);
     const document = await methodJson([]);
-    expect(document).toMatchObject({ version: 1, hash: '4de2adcb38ced86a', method: DEFAULT_METHOD });
+    expect(document).toMatchObject({ version: 2, hash: HASH, method: DEFAULT_METHOD });
     expect(document.rules.map((rule: { verdict: string }) => rule.verdict)).toEqual([
       'invalid',
       'too_late',
       'duplicate',
+      'invalid_traffic',
       'double_click',
       'bot',
       'billable',
     ]);
   });
 
+  test('with --invalid-traffic off is version 1, to the letter of its JSON and its hash', async () => {
+    const document = await methodJson(['--invalid-traffic', 'off']);
+    expect(document).toMatchObject({ version: 1, hash: '4de2adcb38ced86a' });
+    expect(JSON.stringify(document.method)).toBe(
+      '{"version":1,"watermarkDelayMs":180000,"allowedLatenessMs":600000,"doubleClickMs":60000,' +
+        '"botWindowMs":60000,"botThreshold":30,"clockSkewMs":300000}',
+    );
+    expect(JSON.stringify(document)).not.toMatch(/invalid_traffic/);
+  });
+
   test('has another hash for every parameter that differs, and none for the order of their names', () => {
     const hashes = new Set([methodHash(DEFAULT_METHOD)]);
-    for (const name of Object.keys(DEFAULT_METHOD) as (keyof typeof DEFAULT_METHOD)[])
-      hashes.add(methodHash({ ...DEFAULT_METHOD, [name]: DEFAULT_METHOD[name] + 1 }));
+    for (const [name, value] of Object.entries(DEFAULT_METHOD))
+      hashes.add(methodHash({ ...DEFAULT_METHOD, [name]: value === true ? false : value + 1 }));
     expect(hashes.size).toBe(Object.keys(DEFAULT_METHOD).length + 1);
     const reversed = Object.fromEntries(Object.entries(DEFAULT_METHOD).reverse());
     expect(methodHash(reversed as unknown as typeof DEFAULT_METHOD)).toBe(methodHash(DEFAULT_METHOD));

@@ -77,6 +77,7 @@ describe('query', () => {
       invalid: 2,
       too_late: 0,
       duplicate: 0,
+      invalid_traffic: 0,
       double_click: 0,
       bot: 1,
       billable: 7,

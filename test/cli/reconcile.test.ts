@@ -43,7 +43,8 @@ describe('a store that counted right', () => {
       open: 0,
     });
     expect(report.ledger).toEqual({
-      ...{ records: 43, invalid: 1, too_late: 2, duplicate: 1, double_click: 2, bot: 31, billable: 6 },
+      ...{ records: 43, invalid: 1, too_late: 2, duplicate: 1, invalid_traffic: 0 },
+      ...{ double_click: 2, bot: 31, billable: 6 },
     });
     expect(report.ledger_stream).toEqual(report.ledger);
     expect(report.clicks).toEqual({ stream: 6, batch: 6 });
@@ -61,7 +62,8 @@ describe('a store that counted right', () => {
     );
     expect(code).toBe(0);
     expect(report.ledger).toEqual({
-      ...{ records: 35, invalid: 0, too_late: 1, duplicate: 1, double_click: 1, bot: 31, billable: 1 },
+      ...{ records: 35, invalid: 0, too_late: 1, duplicate: 1, invalid_traffic: 0 },
+      ...{ double_click: 1, bot: 31, billable: 1 },
     });
     expect(report.period).toEqual({ from: '2026-02-22T10:01:00Z', to: '2026-02-22T10:06:00Z' });
   });

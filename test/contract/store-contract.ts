@@ -203,14 +203,17 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
         }),
       );
       await store.commit(
-        commitOf({ ledger: [ledgerChange(0, START_MS, { billable: -2, double_click: 2 })] }),
+        commitOf({
+          ledger: [ledgerChange(0, START_MS, { billable: -2, invalid_traffic: 1, double_click: 1 })],
+        }),
       );
       const sum = {
         records: 10,
         invalid: 2,
         too_late: 0,
         duplicate: 1,
-        double_click: 2,
+        invalid_traffic: 1,
+        double_click: 1,
         bot: 1,
         billable: 4,
       };
@@ -281,6 +284,19 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
       await store.markRedriven([invalid], START_MS + 5);
       await reopen();
       expect(await store.deadLetters(NO_FILTER)).toEqual([bot, { ...invalid, redrivenAtMs: START_MS + 5 }]);
+    });
+
+    test('invalid traffic is counted by its marks, the rare ones of very many together', async () => {
+      const marks = Array.from({ length: 104 }, (_, offset) => {
+        const reason = offset < 2 ? 'crawler' : `mark ${1000 - offset}`;
+        return deadLetter({ partition: 9, offset, verdict: 'invalid_traffic', reason });
+      });
+      await store.commit(commitOf({ deadLetters: marks }));
+      const [most, rest, ...others] = await store.deadLetterCounts();
+      expect(most).toEqual({ verdict: 'invalid_traffic', reason: '', count: 3 });
+      expect(rest).toEqual({ verdict: 'invalid_traffic', reason: 'crawler', count: 2 });
+      expect(others).toHaveLength(99);
+      expect(others.map(({ reason }) => reason)).not.toContain('mark 998');
     });
 
     test('answers are filtered, grouped, ordered and cut as asked', async () => {

@@ -3,12 +3,12 @@
 // PROPERTY_RUNS=20000 runs longer; PROPERTY_SEED=… repeats a run whose seed was printed.
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { DEFAULT_METHOD } from '../../src/core/method.js';
+import { DEFAULT_METHOD, withInvalidTraffic } from '../../src/core/method.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { growingPlanArbitrary, planArbitrary } from './plans.js';
 import { assertProperty } from './property-options.js';
 import { randomLog } from './random-log.js';
-import { replay, type Step } from './replay.js';
+import { LETTERED, replay, type Step } from './replay.js';
 import { within } from './within.js';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -65,6 +65,28 @@ test('partitions that are added while it runs, told of or found by their records
   );
 });
 
+test('a log of marks counted by version 1: as if the field had another name', () => {
+  const renamed = (value: Uint8Array): Uint8Array =>
+    Buffer.from(
+      Buffer.from(value).toString('latin1').replaceAll('invalid_traffic', 'nvalid_trafficx'),
+      'latin1',
+    );
+  assertProperty(
+    'marks renamed',
+    300,
+    fc.property(randomLog(100), planArbitrary, ({ method, ...log }, plan) => {
+      const version1 = withInvalidTraffic(method, false);
+      const records = log.records.map((record) => ({ ...record, value: renamed(record.value) }));
+      const [marked, other] = [log, { ...log, records }].map((one) =>
+        replay({ ...one, method: version1 }, plan),
+      );
+      expect(marked!.totals()).toEqual(other!.totals());
+      expect(marked!.ledgerRows()).toEqual(other!.ledgerRows());
+      expect(marked!.state()).toEqual(other!.state());
+    }),
+  );
+});
+
 test.each(readFixtures())('fixture $name: record by record, committed and killed each time', (fixture) => {
   const partitions = [...new Set(fixture.records.map(({ partition }) => partition))];
   const log = { method: DEFAULT_METHOD, partitionCount: 6, records: fixture.records };
@@ -80,8 +102,12 @@ test.each(readFixtures())('fixture $name: record by record, committed and killed
     expect(store.totals()).toEqual(fixture.totals);
     expect(store.deadLetters().map(({ partition, offset }) => ({ partition, offset }))).toEqual(
       fixture.verdicts
-        .filter(({ verdict }) => ['invalid', 'too_late', 'bot'].includes(verdict))
+        .filter(({ verdict }) => LETTERED.includes(verdict))
         .map(({ partition, offset }) => ({ partition, offset })),
     );
   }
+  const { off } = fixture;
+  if (off === undefined) return;
+  const version1 = replay({ ...log, method: withInvalidTraffic(DEFAULT_METHOD, false) }, plan);
+  expect(version1.totals()).toEqual(off.totals);
 });

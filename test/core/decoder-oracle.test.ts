@@ -3,6 +3,7 @@
 // refused at the first one.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { BAD_MARK, type DecodedBatch, invalidReasonOf } from '../../src/core/decoded-batch.js';
 import { createDecoder } from '../../src/core/decoder.js';
 import { formatIp } from '../../src/core/ip-address.js';
 import { DEFAULT_METHOD, DEVICE_TYPES, INVALID_REASONS } from '../../src/core/method.js';
@@ -28,6 +29,7 @@ const FIELDS = [
   'user_agent',
   'referrer',
   'impression_id',
+  'invalid_traffic',
 ];
 
 /** Text as it stands between quotes in JSON: plain, escaped in several ways, or what no engine can take. */
@@ -192,6 +194,9 @@ const changedField = fc
     'ad_id ',
     'user_agen',
     'user_agents',
+    'invalid_traffic',
+    'invalid\\u005ftraffic',
+    'invalid_traffi',
   )
   .chain((name) => fc.tuple(fc.constant(name), fieldValue(name)));
 
@@ -269,8 +274,14 @@ function decoded(values: readonly Uint8Array[]): unknown[] {
       ),
       country: String.fromCharCode(batch.country[i]! >> 8, batch.country[i]! & 255),
       deviceType: DEVICE_TYPES[batch.device[i]!],
+      mark: markOf(batch, i),
     };
   });
+}
+
+function markOf({ bytes, markStart, markLength }: DecodedBatch, i: number): string | undefined {
+  if (markLength[i] === BAD_MARK) return undefined;
+  return Buffer.from(bytes.subarray(markStart[i], markStart[i]! + markLength[i]!)).toString();
 }
 
 function expected(one: Uint8Array): unknown {
@@ -304,10 +315,13 @@ test.each(readFixtures())(
   ({ records, verdicts }) => {
     const batch = decoder.decode(rawBatchOf(records));
     const reasonOf = new Map(
-      verdicts.map(({ partition, offset, reason }) => [`${partition}:${offset}`, reason ?? 'ok']),
+      verdicts.map(({ partition, offset, verdict, reason }) => [
+        `${partition}:${offset}`,
+        verdict === 'invalid' ? reason : 'ok',
+      ]),
     );
     for (const [i, { partition, offset }] of records.entries()) {
-      expect(INVALID_REASONS[batch.reason[i]!]).toBe(reasonOf.get(`${partition}:${offset}`));
+      expect(invalidReasonOf(batch, i, DEFAULT_METHOD)).toBe(reasonOf.get(`${partition}:${offset}`));
     }
   },
 );

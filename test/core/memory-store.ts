@@ -88,7 +88,7 @@ export class MemoryStore {
 }
 
 function noCounts(): OracleLedgerRow['counts'] {
-  return { invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 0 };
+  return { invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0, billable: 0 };
 }
 
 function check(condition: boolean, message: string): void {

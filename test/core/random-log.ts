@@ -2,7 +2,7 @@
 // times that lie exactly on, one ms before or one ms after what the method's durations reach, so that rules
 // meet each other in every log and not once in a thousand.
 import fc from 'fast-check';
-import { METHOD_VERSION, type Method } from '../../src/core/method.js';
+import { type Method, withInvalidTraffic } from '../../src/core/method.js';
 import type { OracleRecord } from '../oracle.js';
 
 export interface RandomLog {
@@ -14,15 +14,18 @@ export interface RandomLog {
 
 const MINUTE = 60_000;
 
-export const methodArbitrary: fc.Arbitrary<Method> = fc.record({
-  version: fc.constant(METHOD_VERSION),
-  watermarkDelayMs: fc.constantFrom(180_000, 0, MINUTE, 90_500),
-  allowedLatenessMs: fc.constantFrom(600_000, 0, MINUTE, 30_001),
-  doubleClickMs: fc.constantFrom(60_000, 1, 20_000, 150_000, 600_000),
-  botWindowMs: fc.constantFrom(60_000, 1, 25_000, 180_000, 600_000),
-  botThreshold: fc.constantFrom(2, 1, 3, 4),
-  clockSkewMs: fc.constantFrom(300_000, 0),
-});
+/** Either version of the method, both as often. */
+export const methodArbitrary: fc.Arbitrary<Method> = fc
+  .record({
+    version: fc.constant(1),
+    watermarkDelayMs: fc.constantFrom(180_000, 0, MINUTE, 90_500),
+    allowedLatenessMs: fc.constantFrom(600_000, 0, MINUTE, 30_001),
+    doubleClickMs: fc.constantFrom(60_000, 1, 20_000, 150_000, 600_000),
+    botWindowMs: fc.constantFrom(60_000, 1, 25_000, 180_000, 600_000),
+    botThreshold: fc.constantFrom(2, 1, 3, 4),
+    clockSkewMs: fc.constantFrom(300_000, 0),
+  })
+  .chain((method) => fc.boolean().map((isOn) => withInvalidTraffic(method, isOn)));
 
 const CLICK_IDS = [
   'a',
@@ -42,6 +45,18 @@ const CLICK_IDS = [
 ];
 const ADS = ['ad-1', 'ad-2', 'ad-12', 'é"\\'];
 const USERS = ['user-1', '2user', 'user-'];
+/** What `invalid_traffic` is, as JSON; mostly the field is absent. The last one is given twice. */
+const MARKS = [
+  '"crawler (isbot)"',
+  '"é\\u0001\\""',
+  '""',
+  'null',
+  '7',
+  '{}',
+  `"${'x'.repeat(128)}"`,
+  `"${'x'.repeat(129)}"`,
+];
+const TWICE = '"crawler","invalid\\u005ftraffic":null';
 const IPS = ['192.0.2.1', '::ffff:192.0.2.1', '::192.0.2.1', '2001:db8::1', '2001:DB8:0::1', '192.0.2.10'];
 
 /** What a random record is before its partition's clock is known. */
@@ -79,6 +94,11 @@ const draftArbitrary = fc.record({
   time: fc.constantFrom('epoch', 'iso', 'iso offset'),
   /** Ahead of its append time; undefined: no append time. */
   appended: fc.constantFrom<number | 'skew' | 'over' | undefined>(undefined, 0, -500_000, 'skew', 'over'),
+  mark: fc.oneof(
+    { weight: 10, arbitrary: fc.constant(undefined) },
+    { weight: 4, arbitrary: fc.constant(MARKS[0]) },
+    { weight: 1, arbitrary: fc.constantFrom(...MARKS, TWICE) },
+  ),
   gap: fc.constantFrom(0, 0, 0, 1, 5),
   kind: fc.oneof(
     { weight: 12, arbitrary: fc.constant({ name: 'click' as const }) },
@@ -126,7 +146,7 @@ function layOut(drafts: readonly Draft[], method: Method, startMs: number): Orac
     clockMs[partition]! += draft.aheadMs;
     const eventTimeMs = eventTimeOf(draft, method, clockMs[partition]!);
     const original = kind.name === 'again' ? records[kind.of % Math.max(records.length, 1)] : undefined;
-    const value = original?.value ?? Buffer.from(JSON.stringify(clickOf(draft, eventTimeMs)));
+    const value = original?.value ?? Buffer.from(textOf(draft, eventTimeMs));
     if (kind.name === 'broken') value[kind.at % value.length] = kind.byte;
     const offset = nextOffset[partition]! + draft.gap;
     nextOffset[partition] = offset + 1;
@@ -153,6 +173,11 @@ function appendTimeOf({ appended }: Draft, method: Method, eventTimeMs: number):
   if (appended === 'skew') return eventTimeMs - method.clockSkewMs;
   if (appended === 'over') return eventTimeMs - method.clockSkewMs - 1;
   return eventTimeMs - appended;
+}
+
+function textOf(draft: Draft, eventTimeMs: number): string {
+  const text = JSON.stringify(clickOf(draft, eventTimeMs));
+  return draft.mark === undefined ? text : `${text.slice(0, -1)},"invalid_traffic":${draft.mark}}`;
 }
 
 function clickOf(draft: Draft, eventTimeMs: number): Record<string, unknown> {

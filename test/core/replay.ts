@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import { Aggregator, MemoryFloorError } from '../../src/core/aggregator.js';
 import { createDecoder } from '../../src/core/decoder.js';
+import type { Verdict } from '../../src/core/method.js';
 import { decide, type OracleRecord } from '../oracle.js';
 import { MemoryStore } from './memory-store.js';
 import type { RandomLog } from './random-log.js';
@@ -26,6 +27,9 @@ export interface ReplayOptions {
   /** Partitions that the engine knows of at first; it hears of more by `tell`, or by their records. Default: all. */
   partitionsAtFirst?: number;
 }
+
+/** Verdicts that a dead letter tells of. */
+export const LETTERED: readonly Verdict[] = ['invalid', 'too_late', 'invalid_traffic', 'bot'];
 
 /** A log of so few records can't fall below memory's floor more often. */
 const REBUILDS_MAX = 300;
@@ -142,7 +146,7 @@ class Replay {
     expectSame(
       letters.map(({ partition, offset, verdict }) => ({ partition, offset, verdict })),
       decided.verdicts
-        .filter(({ verdict }) => verdict === 'invalid' || verdict === 'too_late' || verdict === 'bot')
+        .filter(({ verdict }) => LETTERED.includes(verdict))
         .map(({ partition, offset, verdict }) => ({ partition, offset, verdict })),
     );
     for (const letter of letters) this.checkLetter(letter, decided.verdicts);
@@ -156,9 +160,10 @@ class Replay {
     const isIt = (at: { partition: number; offset: number }): boolean =>
       at.partition === letter.partition && at.offset === letter.offset;
     const { reason } = verdicts.find(isIt)!;
-    if (letter.verdict === 'invalid') expectSame(letter.reason, reason);
+    if (letter.verdict === 'invalid' || letter.verdict === 'invalid_traffic')
+      expectSame(letter.reason, reason);
     else if (letter.reason === '') expect.fail('a dead letter says no reason');
-    if (letter.verdict === 'bot') return;
+    if (letter.verdict === 'bot' || letter.verdict === 'invalid_traffic') return;
     const { value } = this.log.records.find(isIt)!;
     expectSame(Buffer.compare(letter.value!, value), 0);
     expectSame(letter.valueBytes, value.length);

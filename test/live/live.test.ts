@@ -19,7 +19,10 @@ const STATUS: LiveStatus = {
   methodHash: 'hash',
   records: 3,
   recordsPerSecond: 1.5,
-  ledger: { records: 3, invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 3 },
+  ledger: {
+    ...{ records: 3, invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0 },
+    ...{ double_click: 0, bot: 0, billable: 3 },
+  },
   partitions: [{ partition: 0, position: 3, end: undefined, watermarkMs: -Infinity }],
   rssBytes: 5,
   horizonClicks: 3,

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DEFAULT_METHOD } from '../../src/core/method.js';
+import { DEFAULT_METHOD, withInvalidTraffic } from '../../src/core/method.js';
 import { decide } from '../oracle.js';
 import { readFixtures } from './fixtures.js';
 
@@ -28,6 +28,13 @@ test.each(backfilled)('$name: and what a backfill makes of it', ({ records, back
   const decided = decide(records, DEFAULT_METHOD, { admit });
   expect(decided.totals).toEqual(backfill.totals);
   expect(decided.ledger).toEqual(backfill.ledger);
+});
+
+const withMarks = fixtures.flatMap(({ name, records, off }) => (off ? [{ name, records, off }] : []));
+test.each(withMarks)('$name: and what version 1 makes of it', ({ records, off }) => {
+  const decided = decide(records, withInvalidTraffic(DEFAULT_METHOD, false));
+  expect(decided.totals).toEqual(off.totals);
+  expect(decided.ledger).toEqual(off.ledger);
 });
 
 test('fixtures/README.md explains every fixture', () => {

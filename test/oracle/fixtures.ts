@@ -19,6 +19,8 @@ export interface Fixture {
   verdicts: OracleVerdict[];
   /** What a backfill of a period makes of it. */
   backfill?: { from: string; to: string; totals: OracleTotal[]; ledger: OracleLedger };
+  /** What version 1 of the method, which knows no marks, makes of it. */
+  off?: { totals: OracleTotal[]; ledger: OracleLedger };
 }
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');

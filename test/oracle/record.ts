@@ -13,6 +13,8 @@ export interface OracleClick {
   ip: string;
   country: string;
   deviceType: string;
+  /** What `invalid_traffic` says; '' where the click is unmarked, undefined where it is no mark. */
+  mark: string | undefined;
 }
 
 /** A sound click, or the reason why it is none; `adId` is told whenever it can be read (it chooses a partition). */
@@ -32,6 +34,7 @@ const KNOWN_NAMES = [
   'user_agent',
   'referrer',
   'impression_id',
+  'invalid_traffic',
 ];
 const DEVICES = ['mobile', 'desktop', 'tablet', 'tv', 'other'];
 const RECORD_BYTES = 1024 * 1024;
@@ -68,7 +71,8 @@ export function readRecord(value: Uint8Array, valueBytes: number = value.length)
   if (!optionalWithin(fields.get('referrer'), 4096)) return bad('referrer');
   if (!optionalWithin(fields.get('impression_id'), 128)) return bad('impression_id');
 
-  return { adId, click: { clickId, eventTimeMs, adId, campaignId, userId, ip, country, deviceType } };
+  const mark = readMark(fields.get('invalid_traffic'));
+  return { adId, click: { clickId, eventTimeMs, adId, campaignId, userId, ip, country, deviceType, mark } };
 }
 
 function textWithin(field: Field | undefined, bytesMax: number): string | undefined {
@@ -80,6 +84,12 @@ function optionalWithin(field: Field | undefined, bytesMax: number): boolean {
   if (field === undefined) return true;
   if ('literal' in field) return field.literal === 'null';
   return Buffer.byteLength(field.text) <= bytesMax;
+}
+
+function readMark(field: Field | undefined): string | undefined {
+  if (field === undefined) return '';
+  if ('literal' in field) return field.literal === 'null' ? '' : undefined;
+  return Buffer.byteLength(field.text) <= 128 ? field.text : undefined;
 }
 
 /** The known top-level fields, or undefined where the record is `not_json`. */
@@ -103,11 +113,14 @@ function readObject(value: Uint8Array): Map<string, Field> | undefined {
       const unescaped = JSON.parse(token) as string;
       if (unescaped.includes('\0') || hasLoneSurrogate(unescaped)) return undefined;
       if (depth === 1 && tokens[index + 1] === ':' && KNOWN_NAMES.includes(unescaped)) {
-        if (fields.has(unescaped)) return undefined;
+        const isSecond = fields.has(unescaped);
+        if (isSecond && unescaped !== 'invalid_traffic') return undefined;
         const given = tokens[index + 2]!;
         fields.set(
           unescaped,
-          given.startsWith('"') ? { text: JSON.parse(given) as string } : { literal: given },
+          given.startsWith('"') && !isSecond
+            ? { text: JSON.parse(given) as string }
+            : { literal: isSecond ? 'given twice' : given },
         );
       }
     }

@@ -4,7 +4,10 @@ import { type Report, reportCsv } from '../../src/batch/report.js';
 import { htmlReport } from '../../src/ui/html-report.js';
 
 const HOSTILE = '</td><script>alert("1")</script>\u202e&\n=HYPERLINK("x")';
-const ledger = { records: 1, invalid: 0, too_late: 0, duplicate: 0, double_click: 0, bot: 0, billable: 1 };
+const ledger = {
+  ...{ records: 1, invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0 },
+  billable: 1,
+};
 const money = { campaign_id: HOSTILE, clicks: 1, price_per_click: '0.10', amount: '0.10', currency: 'EUR' };
 
 const report: Report = {

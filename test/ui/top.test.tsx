@@ -24,7 +24,8 @@ function status(partitions: number): LiveStatus {
       records: 1000,
       billable: 800,
       double_click: 100,
-      bot: 50,
+      bot: 40,
+      invalid_traffic: 10,
       duplicate: 30,
       too_late: 15,
       invalid: 5,
@@ -141,7 +142,8 @@ describe('the dashboard', () => {
     const text = screen.lines.join('\n');
     expect(text).toContain('LIVE');
     expect(text).toContain('412 k clicks/s');
-    expect(text).toMatch(/billable 800 80\.0 %.*double_click 100 10\.0 %.*bot 50 5\.0 %/);
+    expect(text).toMatch(/billable 800 80\.0 %.*double_click 100 10\.0 %.*bot 40 4\.0 %/);
+    expect(text).toMatch(/invalid_traffic 10 1\.0 %.*duplicate 30 3\.0 %/);
     expect(text).toMatch(/^5 +5,000 +5 +2026-02-22T10:05:25Z +5 s/m);
     expect(text).toMatch(/^ads-0\\x1b\[2J +6,000 .*▁.*█/m);
     expect(text).toContain('q quit');

@@ -11,7 +11,7 @@ import type {
   Snapshot,
   StoreBooks,
 } from '../../core/ports.js';
-import { billingLineOf, closedPeriodOf, revisionOf } from '../../core/stored-rows.js';
+import { billingLineOf, closedPeriodOf, LEDGER_COLUMNS, revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { appendColumns } from './columns.js';
 import type { StoreFile } from './file.js';
@@ -25,7 +25,7 @@ export type Transact = <T>(work: (connection: DuckDBConnection) => Promise<T>) =
 
 export type BooksReader = Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
 
-const COUNTS = 'invalid, too_late, duplicate, double_click, bot, billable';
+const COUNTS = LEDGER_COLUMNS.join(', ');
 
 /** The part of the books that only reads. */
 export function createBooksReader(file: StoreFile): BooksReader {

@@ -12,12 +12,10 @@ import {
 } from '@duckdb/node-api';
 import { BUCKET_MS } from '../../core/method.js';
 import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
-import { packOpenPeriods } from '../../core/stored-rows.js';
+import { LEDGER_COLUMNS, packOpenPeriods } from '../../core/stored-rows.js';
 import { appendColumns, appendLists } from './columns.js';
 import type { Dictionary, DimensionNumbers } from './dictionary.js';
 import { stageLetters, stageNames, withdrawLetters } from './letters.js';
-
-const COUNTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
 
 const INSERT_DIMENSIONS = `
   INSERT INTO ads FROM new_ads;
@@ -27,12 +25,12 @@ const LISTS = 'unnest(minute) AS minute, unnest(ad) AS ad, unnest(place) AS plac
 
 const MERGE_LEDGER = `
   CREATE OR REPLACE TEMP TABLE merged_ledger AS
-    SELECT partition, minute, ${COUNTS.map((name) => `sum(${name})::BIGINT AS ${name}`).join(', ')}
+    SELECT partition, minute, ${LEDGER_COLUMNS.map((name) => `sum(${name})::BIGINT AS ${name}`).join(', ')}
     FROM (FROM new_ledger UNION ALL FROM ledger SEMI JOIN new_ledger USING (partition, minute))
     GROUP BY partition, minute;
   DELETE FROM ledger USING new_ledger AS changed
     WHERE ledger.partition = changed.partition AND ledger.minute = changed.minute;
-  INSERT INTO ledger FROM merged_ledger WHERE greatest(${COUNTS.join(', ')}) > 0;`;
+  INSERT INTO ledger FROM merged_ledger WHERE greatest(${LEDGER_COLUMNS.join(', ')}) > 0;`;
 
 const MOVE_POSITIONS = `
   DELETE FROM positions WHERE partition IN (SELECT partition FROM new_positions);
@@ -140,11 +138,11 @@ async function stageLedger(connection: DuckDBConnection, changes: readonly Ledge
   await appendColumns(
     connection,
     'new_ledger',
-    [INTEGER, BIGINT, ...COUNTS.map(() => BIGINT)],
+    [INTEGER, BIGINT, ...LEDGER_COLUMNS.map(() => BIGINT)],
     [
       changes.map(({ partition }) => partition),
       changes.map(({ minuteMs }) => BigInt(minuteMs)),
-      ...COUNTS.map((name) => changes.map(({ counts }) => BigInt(counts[name]))),
+      ...LEDGER_COLUMNS.map((name) => changes.map(({ counts }) => BigInt(counts[name]))),
     ],
   );
 }

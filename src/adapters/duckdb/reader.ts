@@ -11,7 +11,13 @@ import type {
   TotalsQuery,
   TotalsRow,
 } from '../../core/ports.js';
-import { ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
+import {
+  COUNTED_REASON,
+  LEDGER_COLUMNS,
+  ledgerCountsOf,
+  positionOf,
+  unpackOpenPeriods,
+} from '../../core/stored-rows.js';
 import { numberColumn, Remembered, textColumn } from './answer-columns.js';
 import type { StoreFile } from './file.js';
 import { readLetters } from './letters.js';
@@ -21,10 +27,9 @@ import { type AnswerColumn, totalsStatement } from './totals-sql.js';
 /** Rows of one page of an answer, about. */
 const PAGE_ROWS = 10_000;
 
-const LEDGER_SUMS = `
-  sum(invalid + too_late + duplicate + double_click + bot + billable)::DOUBLE, sum(invalid)::DOUBLE,
-  sum(too_late)::DOUBLE, sum(duplicate)::DOUBLE, sum(double_click)::DOUBLE, sum(bot)::DOUBLE,
-  sum(billable)::DOUBLE`;
+const LEDGER_SUMS = [LEDGER_COLUMNS.join(' + '), ...LEDGER_COLUMNS]
+  .map((count) => `sum(${count})::DOUBLE`)
+  .join(', ');
 
 /** Answers from an open file. */
 export function createReader(file: StoreFile): Omit<StoreReader, 'close'> {
@@ -152,7 +157,7 @@ async function countLetters(
 ): Promise<{ verdict: string; reason: string; count: number }[]> {
   const rows = await rowsOf(
     connection,
-    `SELECT verdict, CASE WHEN verdict = 'invalid' THEN reason ELSE '' END AS reason, count(*)::DOUBLE
+    `SELECT verdict, ${COUNTED_REASON} AS reason, count(*)::DOUBLE
      FROM dead_letters GROUP BY ALL ORDER BY 3 DESC, 1, 2`,
   );
   return rows.map(([verdict, reason, count]) => ({

@@ -6,7 +6,7 @@ import { UserError } from '../../errors.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** Version of the tables below. A file with a greater one is refused. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Letters that were taken back, with both events' numbers: whoever passes letters on needs to know of them. */
 const WITHDRAWN_LETTERS = `
@@ -28,7 +28,7 @@ const TABLES = `
   -- "minute" in epoch ms, -1 for records without a usable event time.
   CREATE TABLE ledger (
     partition INTEGER, minute BIGINT, invalid BIGINT, too_late BIGINT, duplicate BIGINT, double_click BIGINT,
-    bot BIGINT, billable BIGINT
+    bot BIGINT, billable BIGINT, invalid_traffic BIGINT
   );
   CREATE TABLE positions (
     partition INTEGER, position BIGINT, max_event_time DOUBLE, rewind_offset BIGINT, rewind_max_event_time DOUBLE
@@ -80,7 +80,10 @@ export const STAGES = `
 `;
 
 /** What makes a file of version N one of version N + 1. A step that was released is never changed. */
-const MIGRATIONS: Readonly<Record<number, string>> = { 1: WITHDRAWN_LETTERS };
+const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: WITHDRAWN_LETTERS,
+  2: 'ALTER TABLE ledger ADD COLUMN invalid_traffic BIGINT DEFAULT 0;',
+};
 
 /** Makes the tables if the file is new, or brings them up to date, and makes the writer's temporary ones. */
 export async function prepareForWriting(connection: DuckDBConnection, path: string): Promise<void> {

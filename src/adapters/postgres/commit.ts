@@ -2,12 +2,10 @@
 // store. What is copied has no key and no index; the upsert then runs where the totals are.
 import type pg from 'pg';
 import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
-import { packOpenPeriods } from '../../core/stored-rows.js';
+import { LEDGER_COLUMNS, packOpenPeriods } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { copyLetters, withdrawLetters } from './letters.js';
 import { DAY_MS, makePartitions } from './partitions.js';
-
-const COUNTS = ['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const;
 
 /** The temporary tables of a writer's connection; they are empty after every transaction. */
 export const STAGES = `
@@ -39,15 +37,15 @@ const deletion = ({ firstMs, lastMs }: { firstMs: number; lastMs: number }): str
       AND t.country = s.country AND t.device_type = s.device_type;
   SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_seqscan = on;`;
 
-const LEDGER_CHANGES = `unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-  $7::bigint[], $8::bigint[]) AS change (partition, minute, ${COUNTS.join(', ')})`;
+const LEDGER_CHANGES = `unnest($1::int[], $2::bigint[], ${LEDGER_COLUMNS.map((_, index) => `$${index + 3}::bigint[]`).join(', ')})
+  AS change (partition, minute, ${LEDGER_COLUMNS.join(', ')})`;
 const ADD_TO_LEDGER = `
-  INSERT INTO ledger AS l (partition, minute, ${COUNTS.join(', ')})
-    SELECT partition, minute, ${COUNTS.map((name) => `sum(${name})`).join(', ')} FROM ${LEDGER_CHANGES}
+  INSERT INTO ledger AS l (partition, minute, ${LEDGER_COLUMNS.join(', ')})
+    SELECT partition, minute, ${LEDGER_COLUMNS.map((name) => `sum(${name})`).join(', ')} FROM ${LEDGER_CHANGES}
     GROUP BY partition, minute
   ON CONFLICT (partition, minute) DO UPDATE SET
-    ${COUNTS.map((name) => `${name} = l.${name} + excluded.${name}`).join(', ')}`;
-const CLEAR_LEDGER = `DELETE FROM ledger WHERE ${COUNTS.map((name) => `${name} = 0`).join(' AND ')}
+    ${LEDGER_COLUMNS.map((name) => `${name} = l.${name} + excluded.${name}`).join(', ')}`;
+const CLEAR_LEDGER = `DELETE FROM ledger WHERE ${LEDGER_COLUMNS.map((name) => `${name} = 0`).join(' AND ')}
   AND (partition, minute) IN (SELECT * FROM unnest($1::int[], $2::bigint[]))`;
 
 const MOVE_POSITIONS = `
@@ -123,7 +121,7 @@ export async function applyCommit(client: pg.ClientBase, commit: Commit, staged:
 
 async function addToLedger(client: pg.ClientBase, changes: readonly LedgerChange[]): Promise<void> {
   const places = [changes.map(({ partition }) => partition), changes.map(({ minuteMs }) => minuteMs)];
-  const counts = COUNTS.map((name) => changes.map((change) => change.counts[name]));
+  const counts = LEDGER_COLUMNS.map((name) => changes.map((change) => change.counts[name]));
   await client.query(ADD_TO_LEDGER, [...places, ...counts]);
   const takesAway = counts.some((column) => column.some((count) => count < 0));
   if (takesAway) await client.query(CLEAR_LEDGER, places);

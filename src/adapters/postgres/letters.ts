@@ -1,7 +1,7 @@
 // Dead letters as rows of their table, both ways.
 import type pg from 'pg';
 import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
-import { letterOf } from '../../core/stored-rows.js';
+import { COUNTED_REASON, letterOf } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { rowsOf } from './session.js';
 
@@ -101,7 +101,7 @@ export async function countLetters(
 ): Promise<{ verdict: string; reason: string; count: number }[]> {
   const rows = await rowsOf(
     client,
-    `SELECT verdict, CASE WHEN verdict = 'invalid' THEN reason ELSE '' END AS reason, count(*)
+    `SELECT verdict, ${COUNTED_REASON} AS reason, count(*)
      FROM dead_letters GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
   );
   return rows.map(([verdict, reason, count]) => ({

@@ -81,4 +81,9 @@ const LETTER_OUTBOX = `
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, about: 'the first tables', sql: TABLES },
   { version: 2, about: 'what became of dead letters, in order', sql: LETTER_OUTBOX },
+  {
+    version: 3,
+    about: 'the verdict invalid_traffic',
+    sql: 'ALTER TABLE ledger ADD COLUMN invalid_traffic bigint NOT NULL DEFAULT 0',
+  },
 ];

@@ -10,7 +10,7 @@ import type {
   TotalsQuery,
   TotalsRow,
 } from '../../core/ports.js';
-import { ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
+import { LEDGER_COLUMNS, ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
 import { countLetters, readLetters } from './letters.js';
 import { rowsOf } from './session.js';
 import { totalsStatement } from './totals-sql.js';
@@ -20,9 +20,9 @@ const PAGE_ROWS = 10_000;
 /** Time texts that are remembered. */
 const REMEMBERED_MAX = 50_000;
 
-const LEDGER_SUMS = `
-  sum(invalid + too_late + duplicate + double_click + bot + billable), sum(invalid), sum(too_late),
-  sum(duplicate), sum(double_click), sum(bot), sum(billable)`;
+const LEDGER_SUMS = [LEDGER_COLUMNS.join(' + '), ...LEDGER_COLUMNS]
+  .map((count) => `sum(${count})`)
+  .join(', ');
 
 /** Runs `work` in a read transaction on a connection of its own. */
 export type Read = <T>(work: (client: pg.ClientBase) => Promise<T>) => Promise<T>;

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { Snapshot } from '../../core/ports.js';
+import { LEDGER_COLUMNS as LEDGER_VERDICTS } from '../../core/stored-rows.js';
 import { type FileColumn, parquetOfCsv } from '../duckdb/table-files.js';
 import { readState } from './reader.js';
 import { rowsOf } from './session.js';
@@ -26,9 +27,7 @@ export const TOTALS_COLUMNS: readonly FileColumn[] = [
 export const LEDGER_COLUMNS: readonly FileColumn[] = [
   { name: 'partition', type: 'INTEGER' },
   { name: 'minute', type: 'BIGINT' },
-  ...(['invalid', 'too_late', 'duplicate', 'double_click', 'bot', 'billable'] as const).map(
-    (name): FileColumn => ({ name, type: 'BIGINT' }),
-  ),
+  ...LEDGER_VERDICTS.map((name): FileColumn => ({ name, type: 'BIGINT' })),
 ];
 
 /** Writes the snapshot's files into `directory`, in the read transaction that the client is in. */

@@ -35,6 +35,7 @@ export const SHOWN_VERDICTS = [
   'billable',
   'double_click',
   'bot',
+  'invalid_traffic',
   'duplicate',
   'too_late',
   'invalid',

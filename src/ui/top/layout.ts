@@ -12,7 +12,7 @@ export interface Layout {
   sparklineColumns: number;
 }
 
-/** Lines of header (2), verdicts (2 and a blank), a list's heading, partitions' heading with a blank, footer. */
+/** Lines of header (2), verdicts (3), a list's heading, partitions' heading with a blank, footer. */
 const FIXED_LINES = 2 + 3 + 1 + 2 + 1;
 
 /** Below this a second list would leave no room for names. */

@@ -87,15 +87,16 @@ function ago(ms: number): string {
 const VERDICT_COLORS: Readonly<Record<string, string>> = {
   billable: 'green',
   bot: 'red',
+  invalid_traffic: 'red',
   invalid: 'red',
   too_late: 'yellow',
 };
 
-/** The ledger in two lines of three. */
+/** The ledger in three lines. */
 export function Verdicts({ ledger }: { ledger: LedgerCounts }) {
-  const lines = [SHOWN_VERDICTS.slice(0, 3), SHOWN_VERDICTS.slice(3)];
+  const lines = [0, 3, 6].map((from) => SHOWN_VERDICTS.slice(from, from + 3));
   return (
-    <Box flexDirection="column" marginBottom={1}>
+    <Box flexDirection="column">
       {lines.map((verdicts) => (
         <Line key={verdicts.join()}>
           {verdicts.map((verdict) => (

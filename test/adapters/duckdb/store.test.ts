@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore, openStoreReader } from '../../../src/adapters/duckdb/store.js';
-import { cell, commitOf } from '../../contract/commits.js';
+import { cell, commitOf, ledgerChange, START_MS } from '../../contract/commits.js';
 import { describeOutbox } from '../../contract/outbox-contract.js';
 import { describeStore, EVERYTHING } from '../../contract/store-contract.js';
 import { killWriters } from '../../contract/store-kills.js';
@@ -71,25 +71,32 @@ describe('the DuckDB file', () => {
 
   test('of a newer version is refused', async () => {
     await (await openStore(path)).close();
-    await alter(path, `UPDATE meta SET value = '3' WHERE name = 'schema_version'`);
-    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 3\)/);
+    await alter(path, `UPDATE meta SET value = '4' WHERE name = 'schema_version'`);
+    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 4\)/);
     await expect(openStoreReader(path)).rejects.toThrow(/newer click-agg/);
   });
 
   test('of an older version is brought up to date by who writes it', async () => {
-    await (await openStore(path)).close();
+    const before = await openStore(path);
+    await before.commit(commitOf({ ledger: [ledgerChange(0, START_MS, { billable: 5, bot: 2 })] }));
+    await before.close();
     await alter(
       path,
       `DROP TABLE withdrawn_letters; DELETE FROM meta WHERE name = 'store_id';
+       ALTER TABLE ledger DROP COLUMN invalid_traffic;
        UPDATE meta SET value = '1' WHERE name = 'schema_version'`,
     );
     await expect(openStoreReader(path)).rejects.toThrow(/older click-agg \(store version 1\)/);
     const store = await openStore(path);
     const { id } = await store.letterStream();
+    await store.commit(
+      commitOf({ ledger: [ledgerChange(0, START_MS, { billable: 1, invalid_traffic: 3 })] }),
+    );
     await store.close();
     const again = await openStore(path);
     expect(await again.letterStream()).toEqual({ id, last: -1, published: -1 });
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await again.ledger()).toMatchObject({ records: 11, bot: 2, invalid_traffic: 3, billable: 6 });
     await again.close();
   });
 

@@ -6,7 +6,7 @@ import { MIGRATIONS } from '../../../src/adapters/postgres/migrations.js';
 import { migrate } from '../../../src/adapters/postgres/schema.js';
 import { openStore, openStoreReader, storeName } from '../../../src/adapters/postgres/store.js';
 import { UsageError, UserError } from '../../../src/errors.js';
-import { cell, commitOf, MINUTE_MS, START_MS } from '../../contract/commits.js';
+import { cell, commitOf, ledgerChange, MINUTE_MS, START_MS } from '../../contract/commits.js';
 import { EVERYTHING } from '../../contract/store-contract.js';
 import { type OwnService, ownService } from '../../services.js';
 import { dropStore, inSchema, newStoreUrl, schemaOf, sql } from './shared-server.js';
@@ -63,9 +63,18 @@ describe('the schema', () => {
   });
 
   test('of an older program is not read before a run has migrated it', async () => {
-    await (await openStore(url)).close();
-    await sql(url, 'DELETE FROM schema_versions WHERE version > 1');
+    await connected((client) => migrate(client, parseAddress(url), MIGRATIONS.slice(0, 1)));
+    await sql(url, 'INSERT INTO ledger VALUES (0, 0, 1, 2, 3, 4, 5, 6)');
     await expect(openStoreReader(url)).rejects.toThrow(/older click-agg \(schema version 1\)/);
+    const store = await openStore(url);
+    await store.commit(commitOf({ ledger: [ledgerChange(0, 0, { invalid_traffic: 7 })] }));
+    await store.close();
+    const reader = await openStoreReader(url);
+    expect(await reader!.ledger()).toEqual({
+      ...{ records: 28, invalid: 1, too_late: 2, duplicate: 3, invalid_traffic: 7 },
+      ...{ double_click: 4, bot: 5, billable: 6 },
+    });
+    await reader!.close();
     await sql(url, 'DELETE FROM schema_versions');
     await expect(openStoreReader(url)).rejects.toThrow(/no sound version/);
   });

@@ -2,6 +2,7 @@
 // was withdrawn is hidden. The topic is looked through once, and only places are kept of it; letters that are asked
 // for are fetched.
 import type { DeadLetter, DeadLetterFilter, StoreReader } from '../../../core/ports.js';
+import { COUNTED_MARKS_MAX } from '../../../core/stored-rows.js';
 import type { KafkaConnection } from '../connection.js';
 import { type OffsetRange, openTopicScan, singles, type TopicScan } from '../topic-scan.js';
 import { kafkaError } from '../world-errors.js';
@@ -148,12 +149,20 @@ function newestFirst([, a]: [number, Entry], [, b]: [number, Entry]): number {
 
 function countsOf(index: Index): { verdict: string; reason: string; count: number }[] {
   const counts = new Map<string, { verdict: string; reason: string; count: number }>();
-  for (const { verdict, reason: given } of index.values()) {
-    const reason = verdict === 'invalid' ? given : '';
+  const add = (verdict: string, reason: string, records: number): void => {
     const key = `${verdict} ${reason}`;
     const count = counts.get(key) ?? { verdict, reason, count: 0 };
-    count.count++;
+    count.count += records;
     counts.set(key, count);
+  };
+  const marks = new Map<string, number>();
+  for (const { verdict, reason } of index.values()) {
+    if (verdict === 'invalid_traffic') marks.set(reason, (marks.get(reason) ?? 0) + 1);
+    else add(verdict, verdict === 'invalid' ? reason : '', 1);
+  }
+  const byCount = [...marks].sort(([a, m], [b, n]) => n - m || compare(a, b));
+  for (const [rank, [mark, records]] of byCount.entries()) {
+    add('invalid_traffic', rank < COUNTED_MARKS_MAX ? mark : '', records);
   }
   return [...counts.values()].sort(
     (a, b) => b.count - a.count || compare(a.verdict, b.verdict) || compare(a.reason, b.reason),
