@@ -33,7 +33,7 @@ export async function readAds(input: Readable, options: ReadAdsOptions): Promise
   const problems: string[] = [];
   let wrong = 0;
   const refuse = (line: number, problem: string): void => {
-    if (++wrong <= PROBLEMS_SHOWN) problems.push(`${options.name}, line ${line}: ${problem}`);
+    if (++wrong <= PROBLEMS_SHOWN) problems.push(`line ${line}: ${problem}`);
   };
   const rows = options.format === 'csv' ? rowsOfCsv(input, options.name) : rowsOfNdjson(input);
   for await (const { line, row } of rows) {
@@ -50,11 +50,12 @@ export async function readAds(input: Readable, options: ReadAdsOptions): Promise
       const known = campaigns.get(ad.value.campaignId);
       if (known?.ad.pricePerClick === undefined) campaigns.set(ad.value.campaignId, { ad: ad.value, line });
     }
-    if (ads.size > ADS_MAX) throw new UserError(`${options.name} holds more than ${ADS_MAX} ads`);
+    if (ads.size > ADS_MAX)
+      throw new UserError(`nothing was imported: ${options.name} holds more than ${ADS_MAX} ads`);
   }
   if (wrong > 0) {
-    const more = wrong > PROBLEMS_SHOWN ? `\n  and ${wrong - PROBLEMS_SHOWN} more` : '';
-    throw new UserError(`nothing was imported:\n  ${problems.join('\n  ')}${more}`, {
+    const more = wrong > PROBLEMS_SHOWN ? `; and ${wrong - PROBLEMS_SHOWN} lines more` : '';
+    throw new UserError(`nothing was imported from ${options.name}: ${problems.join('; ')}${more}`, {
       hint: 'Mend these lines and import the file again.',
     });
   }

@@ -15,6 +15,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { name: 'backfill', load: async () => (await import('./backfill.js')).backfillCommand },
   { name: 'explain', load: async () => (await import('./explain.js')).explainCommand },
   { name: 'dead-letters', load: async () => (await import('./dead-letters.js')).deadLettersCommand },
+  { name: 'ads', load: async () => (await import('./ads.js')).adsCommand },
   { name: 'topics', load: async () => (await import('./topics.js')).topicsCommand },
   { name: 'method', load: async () => (await import('./method.js')).methodCommand },
   { name: 'completion', load: async () => (await import('./completion.js')).completionOf(loadCommands) },
