@@ -7,8 +7,8 @@ import { type KafkaConnection, nameOf } from '../adapters/kafka/connection.js';
 import { Backlog, SPOOL_PARTITION, stretchOf } from './backlog.js';
 import { type ClickLog, type LoggedClick, SpoolFullError, type SyncMode } from './click-log.js';
 import { GroupCommit } from './group-commit.js';
-import { Sender } from './sender.js';
 import { newSenderId, readSenderState, type SenderState, writeSenderState } from './sender-state.js';
+import { SenderThread } from './sender-thread.js';
 
 /** Sent clicks leave the disk in pieces of this length. */
 const SEGMENT_BYTES = 16 * 1_048_576;
@@ -29,7 +29,7 @@ export interface KafkaClickLogOptions {
 export async function kafkaClickLog(options: KafkaClickLogOptions): Promise<ClickLog> {
   const { spoolDir, connection, topic, limitBytes, sync, warn } = options;
   const log = await openLogWriter(spoolDir, { partitions: 1, segmentBytesMax: SEGMENT_BYTES });
-  let sender: Sender;
+  let sender: SenderThread;
   let backlog: Backlog;
   try {
     const end = log.ends().get(SPOOL_PARTITION)!;
@@ -37,7 +37,7 @@ export async function kafkaClickLog(options: KafkaClickLogOptions): Promise<Clic
     const { bytes } = await stretchOf(spoolDir, state.sent, end);
     const { nextMs } = await stretchOf(spoolDir, state.sent, state.sent);
     backlog = new Backlog(state.sent, end, bytes, nextMs);
-    sender = new Sender({ spoolDir, connection, topic, state, backlog, end, warn });
+    sender = new SenderThread({ spoolDir, connection, topic, state, backlog, end, warn });
   } catch (error) {
     await log.close();
     throw error;
@@ -65,7 +65,7 @@ interface Parts {
   options: KafkaClickLogOptions;
   log: { close(): Promise<void> };
   commit: GroupCommit;
-  sender: Sender;
+  sender: SenderThread;
   backlog: Backlog;
   limitBytes: number;
 }

@@ -8,7 +8,7 @@ import { RepeatedWarning } from '../adapters/kafka/repeated-warning.js';
 import { UnknownTopic } from '../adapters/kafka/topic-view.js';
 import { isWorldly, lastingError, troubleOf } from '../adapters/kafka/world-errors.js';
 import type { RawBatch } from '../core/batches.js';
-import { type Backlog, diskBytes, SPOOL_PARTITION, stretchOf } from './backlog.js';
+import { diskBytes, SPOOL_PARTITION, stretchOf } from './backlog.js';
 import { newSenderId, type SenderState, writeSenderState } from './sender-state.js';
 import { SpoolReader } from './spool-reader.js';
 
@@ -23,41 +23,40 @@ export interface SenderOptions {
   connection: KafkaConnection;
   topic: string;
   state: SenderState;
-  backlog: Backlog;
   /** Where the spool ends now; all of it is durable. */
   end: number;
-  warn: (line: string) => void;
 }
 
+/** What it tells of itself. */
+export type SenderNews =
+  /** Clicks up to `position` are in the topic, `records` of them by this sender; they took about so many bytes. */
+  | { kind: 'sent'; position: number; records: number; bytes: number; nextMs: number | undefined }
+  /** Whether it can send, and why not. */
+  | { kind: 'health'; connected: boolean; trouble: string | undefined }
+  | { kind: 'warning'; line: string };
+
 export class Sender {
-  sent = 0;
-  /** Why nothing is sent now; undefined: it is, or nothing waits. */
-  trouble: string | undefined;
   /** Resolves after `finish`; rejects with a bug. */
   readonly running: Promise<void>;
   readonly #options: SenderOptions;
+  readonly #tell: (news: SenderNews) => void;
   readonly #stopping = new AbortController();
-  readonly #trouble: RepeatedWarning;
+  readonly #warning: RepeatedWarning;
   #state: SenderState;
   #finishing = false;
-  #connected = false;
   #durable: number;
   #tidiedAtMs = 0;
   /** Wakes whoever waits for more clicks to become durable, or for the end. */
   #wake: () => void = () => {};
 
-  constructor(options: SenderOptions) {
+  constructor(options: SenderOptions, tell: (news: SenderNews) => void) {
     this.#options = options;
+    this.#tell = tell;
     this.#state = options.state;
     this.#durable = options.end;
-    this.#trouble = new RepeatedWarning(options.warn);
+    this.#warning = new RepeatedWarning((line) => this.#warn(line));
     this.running = this.#run();
     this.running.catch(() => {}); // whoever waits for it hears of it
-  }
-
-  /** Waiting clicks are being sent, as far as is known. */
-  get sending(): boolean {
-    return this.#options.backlog.records > 0 && this.#connected && this.trouble === undefined;
   }
 
   /** Everything below the offset is on the disk for good. */
@@ -73,7 +72,7 @@ export class Sender {
       this.#stopping.abort();
       this.#wake();
     };
-    const timer = setTimeout(stop, this.#options.backlog.records === 0 ? 0 : waitMs);
+    const timer = setTimeout(stop, waitMs);
     this.#wake();
     try {
       await this.running;
@@ -92,15 +91,13 @@ export class Sender {
         session = await openPositionedSender({ connection, topic, id: this.#state.id, signal });
         if (await this.#settle(session.position)) {
           this.#wellAgain();
-          this.#connected = true;
           await this.#sendAll(session);
           return;
         }
       } catch (error) {
         if (signal.aborted) return;
-        this.#tell(error);
+        this.#failed(error);
       } finally {
-        this.#connected = false;
         await session?.close();
       }
       await sleep(RETRY_MS, undefined, { signal }).catch((error: unknown) => {
@@ -114,19 +111,19 @@ export class Sender {
    * what it was; it gets another name, under which the clicks that came since it was opened will be sent.
    */
   async #settle(position: number | undefined): Promise<boolean> {
-    const { spoolDir, warn } = this.#options;
+    const { spoolDir } = this.#options;
     const { id, sent, unproven } = this.#state;
     if (position !== undefined && unproven !== undefined && position > unproven) {
-      warn(
+      this.#warn(
         `the spool ${spoolDir} was put back from an older copy: what is in it was sent before, and new clicks ` +
           'are sent under another name',
       );
-      await this.#moveTo({ id: newSenderId(), sent: unproven, unproven: undefined }, true);
+      await this.#moveTo({ id: newSenderId(), sent: unproven, unproven: undefined });
       return false;
     }
     const at = position ?? sent;
     if (unproven !== undefined || at !== sent) {
-      await this.#moveTo({ id, sent: at, unproven: undefined }, true);
+      await this.#moveTo({ id, sent: at, unproven: undefined });
     }
     return true;
   }
@@ -157,12 +154,9 @@ export class Sender {
       contentBytes += (batch.keyEnd?.[i] ?? 0) - (batch.keyStart?.[i] ?? 0);
     }
     this.#state = { ...this.#state, sent: position };
-    this.#options.backlog.sent(
-      position,
-      diskBytes(batch.count, contentBytes),
-      batch.appendTimeMs[batch.count - 1],
-    );
-    this.sent += batch.count;
+    const { count: records, appendTimeMs } = batch;
+    const bytes = diskBytes(records, contentBytes);
+    this.#tell({ kind: 'sent', position, records, bytes, nextMs: appendTimeMs[records - 1] });
     if (performance.now() - this.#tidiedAtMs > TIDY_EVERY_MS) await this.#tidy();
   }
 
@@ -174,12 +168,12 @@ export class Sender {
   }
 
   /** The sender stands elsewhere than it was thought to. */
-  async #moveTo(state: SenderState, durable: boolean): Promise<void> {
-    const { spoolDir, backlog } = this.#options;
-    await writeSenderState(spoolDir, state, durable);
+  async #moveTo(state: SenderState): Promise<void> {
+    const { spoolDir } = this.#options;
+    await writeSenderState(spoolDir, state, true);
     if (state.sent !== this.#state.sent) {
       const { bytes, nextMs } = await stretchOf(spoolDir, this.#state.sent, state.sent);
-      backlog.sent(state.sent, bytes, nextMs);
+      this.#tell({ kind: 'sent', position: state.sent, records: 0, bytes, nextMs });
     }
     this.#state = state;
   }
@@ -194,19 +188,24 @@ export class Sender {
     return !this.#stopping.signal.aborted;
   }
 
-  #tell(error: unknown): void {
+  #failed(error: unknown): void {
     const { connection, topic } = this.#options;
     const lasting = lastingError(error, connection, topic);
     if (!lasting && !(error instanceof UnknownTopic) && !isWorldly(error)) throw error;
-    this.trouble =
+    const trouble =
       lasting?.message ?? (error instanceof UnknownTopic ? `there is no topic ${topic}` : troubleOf(error));
-    this.#trouble.say(
-      `clicks wait in the spool, not in topic ${topic} on Kafka at ${nameOf(connection)}: ${this.trouble}`,
+    this.#tell({ kind: 'health', connected: false, trouble });
+    this.#warning.say(
+      `clicks wait in the spool, not in topic ${topic} on Kafka at ${nameOf(connection)}: ${trouble}`,
     );
   }
 
   #wellAgain(): void {
-    this.trouble = undefined;
-    if (this.#trouble.over()) this.#options.warn(`clicks go to topic ${this.#options.topic} again`);
+    this.#tell({ kind: 'health', connected: true, trouble: undefined });
+    if (this.#warning.over()) this.#warn(`clicks go to topic ${this.#options.topic} again`);
+  }
+
+  #warn(line: string): void {
+    this.#tell({ kind: 'warning', line });
   }
 }

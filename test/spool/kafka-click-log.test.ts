@@ -9,15 +9,15 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/adapters/kafka/connection.js';
-import { type ClickLog, SpoolFullError } from '../../src/spool/click-log.js';
-import { kafkaClickLog } from '../../src/spool/kafka-click-log.js';
+import type { ClickLog } from '../../src/spool/click-log.js';
+import type { KafkaClickLogOptions } from '../../src/spool/kafka-click-log.js';
 import { temporaryDirectory } from '../cli/click-agg.js';
 import { randomBy } from '../contract/commits.js';
 import { asAdmin, connectionTo, newTopic } from '../kafka/clusters.js';
 import { SERVICE_START_MS, service } from '../services.js';
 import { clicksIn, expectOnce } from './topics.js';
 
-const KILLS = Number(process.env.CLICK_KILLS ?? 8);
+const KILLS = Number(process.env.CLICK_KILLS ?? 5);
 const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 const PARTITIONS = 3;
 
@@ -29,7 +29,10 @@ beforeAll(async () => {
 }, SERVICE_START_MS);
 afterAll(() => directory.remove());
 
-function open(topic: string, changes: Partial<Parameters<typeof kafkaClickLog>[0]> = {}): Promise<ClickLog> {
+/** From the build: the sender is a thread, which Node can't start from TypeScript. */
+async function open(topic: string, changes: Partial<KafkaClickLogOptions> = {}): Promise<ClickLog> {
+  const built = new URL('../../dist/spool/kafka-click-log.js', import.meta.url).href;
+  const { kafkaClickLog } = (await import(built)) as typeof import('../../src/spool/kafka-click-log.js');
   return kafkaClickLog({
     connection: connectionTo(address),
     topic,
@@ -74,7 +77,7 @@ test('each click is in the topic once and leaves the disk', async () => {
   expect(log.status()).toMatchObject({ waitingRecords: 0, waitingBytes: 0, taken: 30_000, sent: 30_000 });
   expect(log.status().trouble).toBeUndefined();
   await log.close();
-  expectOnce(await clicksIn(address, topic, PARTITIONS), numbers(0, 30_000));
+  expectOnce(await clicksIn(address, topic), numbers(0, 30_000));
   expect(await readdir(join(directory.path, topic, 'p00000'))).toHaveLength(1);
   expect((await senderOf(topic)).sent).toBe(30_000);
 });
@@ -85,7 +88,10 @@ test('what waits when the process ends is sent by the next one, without a cluste
   let log = await open(topic, { connection: nobody, limitBytes: 1_048_576 });
   await append(log, 0, 1000);
   expect(log.status()).toMatchObject({ waitingRecords: 1000, sending: false });
-  await expect(append(log, 1000, 100_000, 'x'.repeat(500))).rejects.toThrow(SpoolFullError);
+  await expect(append(log, 1000, 100_000, 'x'.repeat(500))).rejects.toMatchObject({
+    name: 'SpoolFullError',
+    retryAfterS: 10,
+  });
   const { waitingRecords, waitingBytes, taken, refused } = log.status();
   expect(waitingRecords).toBe(taken);
   expect(waitingBytes).toBeLessThan(2 * 1_048_576);
@@ -98,7 +104,7 @@ test('what waits when the process ends is sent by the next one, without a cluste
   expect(Math.abs(log.status().waitingBytes - waitingBytes) / waitingBytes).toBeLessThan(0.05);
   await untilSent(log);
   await log.close();
-  const times = await clicksIn(address, topic, PARTITIONS);
+  const times = await clicksIn(address, topic);
   expect(times.size).toBe(taken);
   expectOnce(times, numbers(0, 1000));
 });
@@ -115,7 +121,7 @@ test('a spool that the cluster has forgotten goes on where it was', async () => 
   await append(log, 1000, 2000);
   await untilSent(log);
   await log.close();
-  expectOnce(await clicksIn(address, topic, PARTITIONS), numbers(0, 2000));
+  expectOnce(await clicksIn(address, topic), numbers(0, 2000));
 });
 
 test('a spool that is put back from an older copy sends what is new, and only that', async () => {
@@ -142,7 +148,7 @@ test('a spool that is put back from an older copy sends what is new, and only th
   await untilSent(log);
   await log.close();
   expect(warnings.join()).toMatch(/put back from an older copy/);
-  expectOnce(await clicksIn(address, topic, PARTITIONS), numbers(0, 4000));
+  expectOnce(await clicksIn(address, topic), numbers(0, 4000));
 });
 
 test('an acknowledged click is in the topic once, however often the process is killed', async () => {
@@ -183,5 +189,5 @@ test('an acknowledged click is in the topic once, however often the process is k
   const log = await open(topic);
   await untilSent(log);
   await log.close();
-  expectOnce(await clicksIn(address, topic, PARTITIONS), acknowledged);
-});
+  expectOnce(await clicksIn(address, topic), acknowledged);
+}, 180_000);
