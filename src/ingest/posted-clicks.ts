@@ -1,11 +1,11 @@
 // POST /v1/clicks: one click or a list of them, from apps and from servers, with a verdict for each. The judge is the
 // stream's own decoder, so that what is accepted here is never `invalid` there.
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Target } from '../ads/ad.js';
 import { TargetsUnavailableError } from '../ads/targets.js';
 import { createDecoder, type Decoder } from '../core/decoder.js';
 import { DEFAULT_METHOD, FIELD_BYTES_MAX, INVALID_REASONS } from '../core/method.js';
+import { type KeyCheck, keyCheck } from './api-keys.js';
 import { isFieldText } from './clipped.js';
 import type { Ingestion, Refusal } from './ingestion.js';
 import { itemsOf } from './json-items.js';
@@ -36,9 +36,9 @@ export type ClickPoster = (request: FastifyRequest, reply: FastifyReply) => Prom
 export function clickPoster(ingestion: Ingestion): ClickPoster {
   const method = { ...DEFAULT_METHOD, clockSkewMs: ingestion.clockSkewMs };
   const decoder = createDecoder({ method, partitions: 1 });
-  const isKey = keyCheck(ingestion.apiKeys);
+  const isKnown = keyCheck(ingestion.apiKeys);
   return async (request, reply) => {
-    const sender = senderOf(ingestion, request, isKey);
+    const sender = senderOf(ingestion, request, isKnown);
     if ('status' in sender) return sender;
     const posted = readBody(request.body as Buffer, ingestion.batchLimit);
     if ('status' in posted) return posted;
@@ -56,29 +56,17 @@ export function clickPoster(ingestion: Ingestion): ClickPoster {
   };
 }
 
-function keyCheck(keys: readonly string[]): (given: string) => boolean {
-  // Digests are of one length, and comparing them tells nothing about the key.
-  const digest = (key: string): Buffer => createHash('sha256').update(key).digest();
-  const known = keys.map(digest);
-  return (given) => {
-    const asked = digest(given);
-    return known.filter((one) => timingSafeEqual(one, asked)).length > 0;
-  };
-}
-
 function senderOf(
   { signingKeys }: Ingestion,
   { caller, headers }: FastifyRequest,
-  isKey: (given: string) => boolean,
+  isKnown: KeyCheck,
 ): Sender | Refusal {
-  const { authorization } = headers;
-  const key = authorization === undefined ? undefined : /^Bearer\s+(\S+)$/i.exec(authorization)?.[1];
-  const believed = key !== undefined && isKey(key);
-  if (!believed && authorization !== undefined) return { status: 401, reason: 'this API key is not known' };
+  const believed = isKnown(headers.authorization);
+  if (believed === false) return { status: 401, reason: 'this API key is not known' };
   // An unsigned POST would be the way around signed links.
   if (!believed && signingKeys.length > 0) return { status: 401, reason: 'posting clicks needs an API key' };
   const user = believed ? undefined : (userOfCookies(headers.cookie) ?? newUser());
-  return { caller, headers, believed, user };
+  return { caller, headers, believed: believed ?? false, user };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
