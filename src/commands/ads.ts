@@ -12,6 +12,7 @@ import { jsonLine } from '../ui/json-line.js';
 import type { Terminal } from '../ui/terminal.js';
 import { importCommand, setCommand } from './ads-changes.js';
 import { adsPlaceOptions, withTable } from './ads-place.js';
+import { adsTokenCommand } from './ads-token.js';
 
 /** A longer table is cut, and says so. */
 const TABLE_ROWS_MAX = 1000;
@@ -160,5 +161,5 @@ export const adsCommand = command({
     ['click-agg ads list', 'show them'],
     ['click-agg ads url ad-1', 'the link to one'],
   ],
-  commands: [importCommand, listCommand, setCommand, urlCommand],
+  commands: [importCommand, listCommand, setCommand, urlCommand, adsTokenCommand],
 });

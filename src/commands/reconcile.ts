@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { billingLines } from '../batch/billing.js';
 import { hasBooksToWrite, refuseEarlyClose, writeBooks } from '../batch/closing.js';
+import { keepReport } from '../batch/last-report.js';
 import { readPrices } from '../batch/read-prices.js';
 import { type Reconciliation, reconcile } from '../batch/reconcile.js';
 import { type Report, reportCsv, reportOf } from '../batch/report.js';
@@ -100,6 +101,7 @@ export const reconcileCommand = command({
       return { closedPeriods: await store.closedPeriods(), adjustments: await store.adjustments() };
     });
     const report = reportOf(found, { billing, ...books }, Date.now());
+    await keepForOthers(options.dataDir, report, (line) => terminal.warn(line));
     if (options.report !== undefined) {
       await writeReport(options.report, format === 'html' ? htmlReport(report) : reportText(report, format));
     }
@@ -112,6 +114,12 @@ export const reconcileCommand = command({
     return found.agree ? EXIT.ok : EXIT.failure;
   },
 });
+
+/** For the dashboard. A reconciliation that could not be kept was made all the same. */
+async function keepForOthers(dataDir: string, report: Report, warn: (line: string) => void): Promise<void> {
+  const [kept] = await Promise.allSettled([keepReport(dataDir, report)]);
+  if (kept.status === 'rejected') warn(`the report is not kept in ${dataDir}: ${codeOf(kept.reason)}`);
+}
 
 function codeOf(error: unknown): string {
   return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);

@@ -157,6 +157,8 @@ export interface StoredState {
   sourceIdentity: string | undefined;
 }
 
+export type Standing = Pick<StoredState, 'positions' | 'methodHash' | 'method'>;
+
 // ----------------------------------------------------------------------------------------------- stores
 
 /** Filters and grouping of `query`. An empty filter list means all. */
@@ -192,6 +194,8 @@ export type LedgerCounts = Record<'records' | Verdict, number>;
 /** Reading the store; while `run` lives, through its local server. */
 export interface StoreReader {
   state(): Promise<StoredState>;
+  /** How far it has counted and how: what of `state` is small, for those who ask every second. */
+  standing(): Promise<Standing>;
   query(query: TotalsQuery): Promise<TotalsRow[]>;
   /** The same answer in pages, all of one commit: for millions of rows. */
   pages(query: TotalsQuery): AsyncIterable<TotalsRow[]>;

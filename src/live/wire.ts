@@ -5,6 +5,7 @@ import { UserError } from '../errors.js';
 /** The methods of StoreReader and StoreBooks that are answered with one JSON document. */
 export const METHODS = [
   'state',
+  'standing',
   'query',
   'ledger',
   'ledgerByPartition',

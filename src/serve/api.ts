@@ -43,7 +43,7 @@ export type Step = 'minute' | 'hour' | 'day';
 
 /** GET /v1/series: clicks over time, a number for each step, ready to be drawn. */
 export interface SeriesQuestion extends Filters, PeriodAsked {
-  /** `minute` unless told. At most 10,080 steps (a week of minutes). */
+  /** `minute` unless told. At most 10,080 steps (a week of minutes); the last 60 where no period is given. */
   step?: Step;
   /** A line for each value of this column; absent: one line of everything. */
   by?: SeriesColumn;
@@ -286,6 +286,7 @@ export const LIMITS = {
   rows: 100_000,
   rowsUnlessTold: 10_000,
   steps: 10_080,
+  stepsUnlessTold: 60,
   seriesTop: 50,
   seriesTopUnlessTold: 8,
   /** Values of one filter. */

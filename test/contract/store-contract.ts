@@ -107,6 +107,11 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
         method: DEFAULT_METHOD,
         sourceIdentity: 'log 1',
       });
+      expect(await store.standing()).toEqual({
+        positions: [position],
+        methodHash: methodHash(DEFAULT_METHOD),
+        method: DEFAULT_METHOD,
+      });
       expect(await totals()).toEqual([['2026-02-22T10:00:00Z', 'ad-1', 1]]);
     });
 

@@ -50,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: ['core', 'live', 'ads', 'adapters/duckdb', 'adapters/postgres', 'adapters/redis'],
-  serve: ['core', 'live', 'stores'],
+  serve: ['core', 'live', 'stores', 'options', 'ui', 'batch', 'adapters/redis'],
   services: ['options', 'ui'],
   torture: ['core', 'live', 'services', 'ui'],
   adapters: ['core'],

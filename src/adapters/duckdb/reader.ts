@@ -6,6 +6,7 @@ import type {
   Checkpoint,
   LedgerCounts,
   PartitionPosition,
+  Standing,
   StoredState,
   StoreReader,
   TotalsQuery,
@@ -35,6 +36,7 @@ const LEDGER_SUMS = [LEDGER_COLUMNS.join(' + '), ...LEDGER_COLUMNS]
 export function createReader(file: StoreFile): Omit<StoreReader, 'close'> {
   return {
     state: () => file.read(readState),
+    standing: () => file.read(readStanding),
     async query(query) {
       const rows: TotalsRow[] = [];
       for await (const page of readPages(file, query)) for (const row of page) rows.push(row);
@@ -50,14 +52,25 @@ export function createReader(file: StoreFile): Omit<StoreReader, 'close'> {
 
 /** What the store knows when a run starts. */
 export async function readState(connection: DuckDBConnection): Promise<StoredState> {
-  const meta = new Map((await rowsOf(connection, 'FROM meta')).map(([name, value]) => [name, String(value)]));
+  const meta = await readMeta(connection);
+  return {
+    ...(await readStanding(connection, meta)),
+    checkpoint: await readCheckpoint(connection),
+    sourceIdentity: meta.get('source_identity'),
+  };
+}
+
+async function readMeta(connection: DuckDBConnection): Promise<Map<unknown, string>> {
+  return new Map((await rowsOf(connection, 'FROM meta')).map(([name, value]) => [name, String(value)]));
+}
+
+async function readStanding(connection: DuckDBConnection, known?: Map<unknown, string>): Promise<Standing> {
+  const meta = known ?? (await readMeta(connection));
   const method = meta.get('method');
   return {
     positions: await readPositions(connection),
-    checkpoint: await readCheckpoint(connection),
     methodHash: meta.get('method_hash'),
     method: method === undefined ? undefined : (JSON.parse(method) as Method),
-    sourceIdentity: meta.get('source_identity'),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Method } from '../../core/method.js';
 import type {
   LedgerCounts,
   PartitionPosition,
+  Standing,
   StoredState,
   StoreReader,
   TotalsQuery,
@@ -39,6 +40,7 @@ export type Lease = () => Promise<{
 export function createReader({ read, lease }: { read: Read; lease: Lease }): Omit<StoreReader, 'close'> {
   return {
     state: () => read(readState),
+    standing: () => read(readStanding),
     async query(query) {
       const rows: TotalsRow[] = [];
       for await (const page of readPages(lease, query)) for (const row of page) rows.push(row);
@@ -54,17 +56,24 @@ export function createReader({ read, lease }: { read: Read; lease: Lease }): Omi
 
 /** What the store knows when a run starts. */
 export async function readState(client: pg.ClientBase): Promise<StoredState> {
-  const [identity] = await rowsOf(client, 'SELECT method, method_hash, source_identity FROM identity');
   const [checkpoint] = await rowsOf(client, 'SELECT floor, open_periods FROM checkpoint');
+  const [identity] = await rowsOf(client, 'SELECT source_identity FROM identity');
   return {
-    positions: await readPositions(client),
+    ...(await readStanding(client)),
     checkpoint: checkpoint && {
       floorMs: Number(checkpoint[0]),
       openPeriods: unpackOpenPeriods(checkpoint[1] as Buffer),
     },
+    sourceIdentity: identity && String(identity[0]),
+  };
+}
+
+async function readStanding(client: pg.ClientBase): Promise<Standing> {
+  const [identity] = await rowsOf(client, 'SELECT method, method_hash FROM identity');
+  return {
+    positions: await readPositions(client),
     method: identity && (identity[0] as Method),
     methodHash: identity && String(identity[1]),
-    sourceIdentity: identity && String(identity[2]),
   };
 }
 
