@@ -1,6 +1,6 @@
 // Browsers that watch: each socket has views, and gets the newest state of each. One that reads slowly is left out
 // until it has read what it has; then it gets what is newest, so that nothing ever queues up for it.
-import type { WebSocket } from 'ws';
+import type { WebSocket } from '@fastify/websocket';
 import { CLOSE_CODE, type ErrorAnswer, LIMITS, type ServerMessage, type WatchKind } from './api.js';
 import { errorAnswerOf } from './error-answer.js';
 import { BadQuestion, meantBy, QUESTION_FIELDS } from './question.js';

@@ -78,6 +78,11 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/lib-storage': ['adapters/s3'],
   '@duckdb/node-api': ['adapters/duckdb', 'batch', 'lake', 'torture'],
   '@duckdb/node-bindings': ['adapters/duckdb', 'batch', 'lake'],
+  '@fastify/cookie': ['serve'],
+  '@fastify/rate-limit': ['serve'],
+  '@fastify/static': ['serve'],
+  '@fastify/swagger': ['serve'],
+  '@fastify/websocket': ['serve'],
   '@fontsource-variable/inter': ['web'],
   '@node-rs/crc32': ['adapters/kafka'],
   'cli-table3': ['ui'],
@@ -90,6 +95,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   ink: ['ui'],
   ioredis: ['adapters/redis'],
   isbot: ['ingest'],
+  jose: ['serve'],
   kafkajs: ['adapters/kafka', 'bench', 'services', 'torture'],
   'lru-cache': ['ads', 'ingest'],
   'lz4-napi': ['adapters/kafka'],
@@ -197,6 +203,7 @@ test('packages that are declared are imported, and the other way round', () => {
     '@types/pg-copy-streams',
     '@types/react',
     '@types/ua-parser-js',
+    '@types/ws',
   ]);
   const all = [...declared, ...Object.keys(manifest.devDependencies).filter((name) => !tools.has(name))];
   expect(
