@@ -7,6 +7,7 @@ import type { Terminal } from '../ui/terminal.js';
 import { BIN, type Measure, measure } from './measure.js';
 
 const ALONE = fileURLToPath(new URL('./kafkajs-alone.js', import.meta.url));
+const WRITES = fileURLToPath(new URL('./kafkajs-writes.js', import.meta.url));
 
 export interface KafkaBenchOptions {
   clicks: number;
@@ -45,7 +46,12 @@ async function measureAll(clicks: number, folder: string, brokers: string): Prom
     ],
     ...common,
   ];
+  const file = join(folder, 'clicks.ndjson');
+  await measure(folder, [BIN, 'loadgen', '--count', String(clicks), '--output', file, ...common]);
+  const written = `${topic}-written`;
+  await measure(folder, [BIN, 'topics', 'create', '--brokers', brokers, '--topic', written, ...common]);
   const steps: [name: string, args: string[]][] = [
+    ['kafkajs writing alone', [WRITES, brokers, written, file]],
     ['loadgen to Kafka', [BIN, 'loadgen', '--count', String(clicks), ...cluster, ...common]],
     ['kafkajs alone', [ALONE, brokers, topic]],
     ['run from Kafka', [BIN, 'run', ...reader('run')]],

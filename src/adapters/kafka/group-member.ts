@@ -78,6 +78,8 @@ export class GroupMember {
   #ownedAtMs = 0;
   #heardAtMs = 0;
   #committing = false;
+  /** The present consumer has joined: before that it can't commit. */
+  #isIn = false;
   /** Ends the present consumer's time, with why. */
   #endConsumer: (error: unknown) => void = () => {};
 
@@ -108,10 +110,10 @@ export class GroupMember {
   /** Writes the group's offsets, for lag tools. What fails now is made good by the next call. */
   async commit(positions: Positions): Promise<void> {
     const { topic } = this.#options;
-    if (!this.#owned || !this.#consumer || this.#committing || positions.size === 0) return;
+    if (!this.#owned || !this.#isIn || this.#committing || positions.size === 0) return;
     this.#committing = true;
     try {
-      await this.#consumer.commitOffsets(
+      await this.#consumer!.commitOffsets(
         [...positions].map(([partition, offset]) => ({ topic, partition, offset: String(offset) })),
       );
       this.#commitTrouble.over();
@@ -182,6 +184,7 @@ export class GroupMember {
     } finally {
       clearInterval(watch);
       this.#consumer = undefined;
+      this.#isIn = false;
       if (consumer) await this.#leave(consumer);
     }
   }
@@ -236,6 +239,7 @@ export class GroupMember {
   #joined(partitions: readonly number[]): void {
     const { reader } = this.#options;
     this.#heard();
+    this.#isIn = true;
     this.#trouble.over();
     if (partitions.length > 0) {
       this.#owned = true;
