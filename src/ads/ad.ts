@@ -17,6 +17,11 @@ export interface Ad {
 /** What a redirect needs to know of an ad: nothing of its campaign's, so that it changes only with the ad. */
 export type Target = Pick<Ad, 'adId' | 'campaignId' | 'targetUrl' | 'active'>;
 
+/** The part of an ad that is its target. */
+export function toTarget({ adId, campaignId, targetUrl, active }: Target): Target {
+  return { adId, campaignId, targetUrl, active };
+}
+
 /** Which ads; empty lists mean all. */
 export interface AdsFilter {
   adIds?: readonly string[];

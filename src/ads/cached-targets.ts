@@ -1,7 +1,7 @@
 // Memory, then Redis, then the table. An ad that is clicked all the time is asked for anew behind the clicks, before its
 // time in memory is over, so that no click of it ever waits; one whose time is over is still better than no answer.
 import { LRUCache } from 'lru-cache';
-import type { AdsTable, Target } from './ad.js';
+import { type AdsTable, type Target, toTarget } from './ad.js';
 import { jittered, type KeyValues, type Lives, SharedTargets } from './shared-targets.js';
 import { TableLookups } from './table-lookups.js';
 import type { TargetStats, Targets } from './targets.js';
@@ -132,12 +132,7 @@ class CachedTargets implements Targets {
   }
 
   private remember(adId: string, found: Target | undefined): Target | undefined {
-    const target = found && {
-      adId,
-      campaignId: found.campaignId,
-      targetUrl: found.targetUrl,
-      active: found.active,
-    };
+    const target = found && toTarget(found);
     const { knownMs, unknownMs } = this.options.memory;
     const lifeMs = jittered(target === undefined ? unknownMs : knownMs);
     const nowMs = performance.now();

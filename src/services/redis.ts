@@ -37,7 +37,8 @@ export const redis: Part = {
     try {
       socket.write('PING\r\n');
       const [answer] = (await once(socket, 'data')) as [Buffer];
-      return answer.toString().startsWith('+PONG');
+      // One with a password says so, which is an answer too.
+      return /^(\+PONG|-NOAUTH)/.test(answer.toString());
     } catch (error) {
       if (error instanceof Error) return false;
       throw error;
