@@ -19,8 +19,10 @@ import { clusterOptions, connectionOf, topicOption } from '../options/kafka.js';
 import { metricsOptions } from '../options/metrics.js';
 import type { OptionValues } from '../options/option.js';
 import { redisOption } from '../options/redis.js';
+import { dashboardBesideOptions } from '../options/serve.js';
 import { dataDirOption, inputOptions, methodOptions } from '../options/shared.js';
 import { spoolOptions } from '../options/spool.js';
+import { storeOption } from '../options/store.js';
 import type { ClickLog } from '../spool/click-log.js';
 import { openClickLog } from '../spool/open-click-log.js';
 import { openTargets } from '../stores/open-ads.js';
@@ -39,6 +41,8 @@ const options = {
   ...spoolOptions,
   clockSkew: methodOptions.clockSkew,
   ...metricsOptions,
+  ...storeOption,
+  ...dashboardBesideOptions,
 };
 type Options = OptionValues<typeof options>;
 type Context = CommandContext<typeof options>;
@@ -83,6 +87,7 @@ async function run(context: Context): Promise<undefined> {
       if (log.status().waitingBytes >= options.spoolLimit) throw new Error('the spool is full');
     });
     const ingestion = await openIngestion({ ...{ log, targets, seen, warn }, ...detailsOf(options) });
+    await openDashboard(context, closing);
     const server = await startServer(context, ingestion, monitor);
     closing.push(() => server.close());
     monitor.takes(() => ({ tally: ingestion.tally, log: log.status(), targets: targets.stats() }));
@@ -172,6 +177,20 @@ async function startServer(
     ready: () => monitor.ready(),
     onAnswer: monitor.answered,
   });
+}
+
+/** The dashboard in the same process, where it is asked for. */
+async function openDashboard(
+  { options, terminal }: Context,
+  closing: (() => Promise<void>)[],
+): Promise<void> {
+  if (!options.dashboard) return;
+  const { startReadApi } = await import('../serve/start.js');
+  const { dashboardHost: host, dashboardPort: port } = options;
+  const warn = (line: string): void => terminal.warn(line);
+  const dashboard = await startReadApi({ ...options, host, port }, { web: true, warn });
+  closing.push(() => dashboard.close());
+  terminal.info(`dashboard on ${dashboard.url}`, { dashboard_url: dashboard.url });
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

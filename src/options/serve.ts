@@ -1,7 +1,7 @@
 // Options of the read API and the dashboard: where they listen, and who may see what.
 import { z } from 'zod';
 import { secretList } from './ingest.js';
-import { duration, integer, type OptionSpec, optionalText, text } from './option.js';
+import { duration, integer, type OptionSpec, onOff, optionalText, text } from './option.js';
 import { channelOption, redisOption } from './redis.js';
 
 const SERVER = 'Server';
@@ -83,6 +83,19 @@ export function serveOptions(port: string) {
     ...tokenKeyOption,
   };
 }
+
+const { host, port, redis: _, ...rest } = serveOptions('8091');
+
+/** For a server that has the dashboard beside its own work, in the same process. */
+export const dashboardBesideOptions = {
+  dashboard: onOff({
+    flag: 'dashboard',
+    about: 'serve the web dashboard, too, as `click-agg dashboard` does',
+  }),
+  dashboardHost: { ...host, flag: 'dashboard-host' },
+  dashboardPort: { ...port, flag: 'dashboard-port' },
+  ...rest,
+};
 
 /** How long a token is good. */
 export const expiresOption = {
