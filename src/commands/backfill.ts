@@ -2,9 +2,9 @@
 // replaces its totals in the store.
 import { type Backfill, backfill } from '../batch/backfill.js';
 import { periodIdOf } from '../batch/billing.js';
-import { readPrices } from '../batch/read-prices.js';
 import { adjustmentJson, isoSecond } from '../batch/report.js';
 import { UsageError } from '../errors.js';
+import { adsOption } from '../options/ads.js';
 import { priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
@@ -15,6 +15,7 @@ import { requireStoreMethod, storeMethodOptions } from '../options/store-method.
 import { openBooks, openReader } from '../stores/open-store.js';
 import { printAdjustments } from '../ui/reconcile-output.js';
 import type { Terminal } from '../ui/terminal.js';
+import { pricesOf } from './prices.js';
 
 /** A table for people has so many campaigns, those that change most; --json has them all. */
 const CAMPAIGNS_SHOWN = 10;
@@ -35,6 +36,7 @@ export const backfillCommand = command({
     ...periodOptions,
     dryRun: onOff({ flag: 'dry-run', flagOnly: true, about: 'only tell what would change' }),
     ...priceOptions,
+    ...adsOption,
     ...storeMethodOptions,
   },
   examples: [
@@ -46,7 +48,7 @@ export const backfillCommand = command({
     if (!period || options.from === undefined || options.to === undefined) {
       throw new UsageError('backfill needs --from and --to');
     }
-    const prices = await readPrices(options);
+    const prices = await pricesOf(options);
     const progress = terminal.progress('backfill', STEPS);
     let steps = 0;
     let done: Backfill;

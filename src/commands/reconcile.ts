@@ -5,10 +5,10 @@ import { extname } from 'node:path';
 import { billingLines } from '../batch/billing.js';
 import { hasBooksToWrite, refuseEarlyClose, writeBooks } from '../batch/closing.js';
 import { keepReport } from '../batch/last-report.js';
-import { readPrices } from '../batch/read-prices.js';
 import { type Reconciliation, reconcile } from '../batch/reconcile.js';
 import { type Report, reportCsv, reportOf } from '../batch/report.js';
 import { EXIT, UsageError, UserError } from '../errors.js';
+import { adsOption } from '../options/ads.js';
 import { priceOptions, wholeMinutes } from '../options/batch.js';
 import { command } from '../options/command.js';
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
@@ -19,6 +19,7 @@ import { requireStoreMethod, storeMethodOptions } from '../options/store-method.
 import { openBooks, openReader, type StorePlace } from '../stores/open-store.js';
 import { htmlReport } from '../ui/html-report.js';
 import { printReport } from '../ui/reconcile-output.js';
+import { pricesOf } from './prices.js';
 
 const reconcileOptions = {
   ...dataDirOption,
@@ -38,6 +39,7 @@ const reconcileOptions = {
     about: 'list so many of the differences, each with so many click ids',
   }),
   ...priceOptions,
+  ...adsOption,
   close: onOff({
     flag: 'close',
     group: 'Billing',
@@ -65,12 +67,13 @@ export const reconcileCommand = command({
       'click-agg reconcile --from 2026-02-01 --to 2026-03-01 --prices prices.csv --close',
       'issue the invoice',
     ],
+    ['click-agg reconcile --prices ads', 'priced by the ads table'],
     ['click-agg reconcile --json | jq .agree', 'for a script'],
   ],
   async run({ options, terminal, signal }) {
     const period = wholeMinutes(options);
     const format = reportFormat(options.report);
-    const prices = await readPrices(options);
+    const prices = await pricesOf(options);
     const billed = options.price !== undefined || options.prices !== undefined;
     if (options.close) requireClosable(options, billed);
 

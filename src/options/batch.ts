@@ -8,8 +8,8 @@ export const priceOptions = {
   prices: optionalText({
     flag: 'prices',
     group: 'Billing',
-    value: 'FILE',
-    about: 'prices per click: CSV lines campaign_id,price[,currency], or JSON',
+    value: 'FILE|ads',
+    about: 'prices per click: CSV lines campaign_id,price[,currency], or JSON; ads: those of the table --ads',
   }),
   price: optionalText({
     flag: 'price',
