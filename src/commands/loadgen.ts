@@ -24,6 +24,7 @@ import { connectionOf } from '../options/kafka.js';
 import { loadgenOptions } from '../options/loadgen.js';
 import type { OptionValues } from '../options/option.js';
 import { methodOf } from '../options/shared.js';
+import { pause } from '../pause.js';
 import { compact, duration } from '../ui/progress.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -261,7 +262,7 @@ async function generate(
         durationMs,
         live: arrivals && { arrivals, startMs: profile.startMs },
         nowMs: () => performance.now(),
-        sleep: (ms) => sleepUnlessStopped(ms, signal),
+        sleep: (ms) => pause(ms, signal),
       });
     }
   } finally {
@@ -272,19 +273,6 @@ async function generate(
     terminal.warn(`${truth.records} of ${total} clicks were made in that time: this rate is too high here`);
   }
   return { truth, elapsedMs: performance.now() - startedMs };
-}
-
-function sleepUnlessStopped(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }
 
 async function report(

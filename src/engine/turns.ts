@@ -2,6 +2,7 @@
 // process becomes the active one, and ends with the work, or when another process has taken over: then everything
 // in memory is dropped, and the next turn begins with what the store says.
 import { FencedError, OwnershipLostError } from '../errors.js';
+import { pause } from '../pause.js';
 import type { DecodedInput } from './decoded-input.js';
 
 export interface Turns {
@@ -34,14 +35,4 @@ export async function inTurns<T>(turns: Turns, work: () => Promise<T>): Promise<
       if (error instanceof FencedError) await pause(AFTER_FENCED_MS, signal);
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

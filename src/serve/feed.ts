@@ -5,6 +5,7 @@ import type { LiveStatus } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { connectLive } from '../live/client.js';
 import { type ChangeMessage, messageOf, type RunMessage } from '../live/run-message.js';
+import { pause } from '../pause.js';
 import type { StatusSource } from './api.js';
 import type { StoreSource } from './store-source.js';
 
@@ -137,17 +138,4 @@ class OpenFeed implements Feed {
     await this.connection?.close();
     await Promise.allSettled(this.loops);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

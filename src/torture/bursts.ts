@@ -1,8 +1,8 @@
 // Clicks that loadgen does not make: bursts of a bot, and when they are counted and their letters written, a late
 // click that makes one of the bot's a double click. Then its letter must be taken back, in store and topic.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
+import { pause } from '../pause.js';
 import { endsOf, quietKafka } from './topic-census.js';
 
 /** More than the method's threshold of 30 clicks in a minute. */
@@ -87,12 +87,4 @@ function click({ userId, ipAddress, atMs }: { userId: string; ipAddress: string;
     ...{ campaign_id: 'campaign-burst', user_id: userId, ip_address: ipAddress },
     ...{ country: 'DE', device_type: 'desktop' },
   });
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

@@ -23,10 +23,11 @@ function roomOf(path: string): string {
     .join('/');
 }
 
-/** Anybody may: the world's errors, the version, and how a data directory is locked and written safely. */
+/** Anybody may: the world's errors, the version, a wait that can be ended, and how a data directory is locked and written safely. */
 const OPEN_TO_ALL = [
   'src/errors',
   'src/version',
+  'src/pause',
   'src/adapters/embedded/lock',
   'src/adapters/embedded/layout',
   'package',

@@ -1,8 +1,8 @@
 // The reading end of the embedded log: all partitions as one stream of batches, stepped by append time.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RawBatch } from '../../core/batches.js';
 import type { Source, SourceOptions } from '../../core/ports.js';
 import { UserError } from '../../errors.js';
+import { pause } from '../../pause.js';
 import { FrameRecords } from './frame-records.js';
 import { readMeta } from './layout.js';
 import { logEnds, logStarts } from './log-ends.js';
@@ -96,13 +96,4 @@ function comesBefore(a: PartitionReader, b: PartitionReader): boolean {
   const aMs = Number.isNaN(a.nextAppendMs) ? -Infinity : a.nextAppendMs;
   const bMs = Number.isNaN(b.nextAppendMs) ? -Infinity : b.nextAppendMs;
   return aMs === bMs ? a.shareRead < b.shareRead : aMs < bMs;
-}
-
-/** Sleeps, but not past an abort. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

@@ -1,9 +1,9 @@
 // Passes the dead letters of a store on to a topic, each exactly once. The store is the outbox: a commit that counts
 // a record writes its letter, and here letters follow in order, in transactions of Kafka. The topic itself remembers
 // how far they have come. See docs/exactly-once.md for why none is missing or doubled whenever a process dies.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LetterOutbox } from '../../../core/ports.js';
 import { FencedError } from '../../../errors.js';
+import { pause } from '../../../pause.js';
 import { type KafkaConnection, nameOf } from '../connection.js';
 import { RepeatedWarning } from '../repeated-warning.js';
 import { UnknownTopic } from '../topic-view.js';
@@ -108,7 +108,7 @@ class Publisher {
       } finally {
         await session?.close();
       }
-      await this.#pause(RETRY_MS, this.stopping.signal);
+      await pause(RETRY_MS, this.stopping.signal);
     }
   }
 
@@ -127,7 +127,7 @@ class Publisher {
         this.#progressed(0);
         await this.#mark(session.sequence, this.#finishing.signal.aborted);
         if (this.#finishing.signal.aborted) return true;
-        await this.#pause(POLL_MS, AbortSignal.any([this.stopping.signal, this.#finishing.signal]));
+        await pause(POLL_MS, AbortSignal.any([this.stopping.signal, this.#finishing.signal]));
         continue;
       }
       const bytes = await session.publish(events);
@@ -169,11 +169,5 @@ class Publisher {
   #wellAgain(): void {
     this.trouble = undefined;
     if (this.#trouble.over()) this.options.warn(`dead letters go to topic ${this.options.topic} again`);
-  }
-
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    await sleep(ms, undefined, { signal }).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-    });
   }
 }
