@@ -45,6 +45,7 @@ const MEANING: Readonly<Record<Kind, string>> = {
   duplicate: 'an earlier record again',
   double_click: 'same user and ad, shortly after another click',
   bot: 'in a burst from one IP address',
+  invalid_traffic: 'marked as a crawler’s, a data centre’s or a prefetch',
   unusual: 'sound, in a rare form',
   malformed: 'invalid by its bytes',
   future: 'event time beyond append time and clock skew',
@@ -113,7 +114,8 @@ function checkUsage(options: Options): void {
     throw new UsageError('--format kcat needs --output FILE, or --output - for standard output');
   }
   const { disorder, late, tooLate, duplicates, doubleClicks, bots, malformed, future = 0, unusual } = options;
-  const sum = disorder + late + tooLate + duplicates + doubleClicks + bots + malformed + future + unusual;
+  const repeated = duplicates + doubleClicks + bots + options.invalidTrafficShare;
+  const sum = disorder + late + tooLate + repeated + malformed + future + unusual;
   if (sum > 1 + 1e-9) {
     throw new UsageError(`the shares of what goes wrong sum to ${sum.toFixed(4)}, which is more than 1`);
   }
@@ -202,6 +204,7 @@ function profileOf(options: Options, { form, partitions, newestMs, timedByLog }:
       too_late: options.tooLate,
       duplicate: options.duplicates,
       double_click: options.doubleClicks,
+      invalid_traffic: options.invalidTrafficShare,
       unusual: options.unusual,
       malformed: options.malformed,
       future: options.future ?? (form === 'clicks' || (timedByLog && !isLive) ? 0 : FUTURE_DEFAULT),
@@ -317,7 +320,7 @@ function reportAside(terminal: Terminal, result: Truth): void {
   else {
     for (const kind of KINDS) {
       const count = result.kinds[kind];
-      terminal.info(`  ${kind.padEnd(12)} ${String(count).padStart(10)}  ${percent(count, result.records)}`);
+      terminal.info(`  ${kind.padEnd(15)} ${String(count).padStart(10)}  ${percent(count, result.records)}`);
     }
   }
 }

@@ -184,6 +184,12 @@ const kindOptions = {
     default: '0.02',
     about: 'clicks in bursts from one IP address over many ads',
   }),
+  invalidTrafficShare: share({
+    flag: 'invalid-traffic-share',
+    group: KINDS,
+    default: '0.01',
+    about: 'clicks marked as invalid traffic: crawlers, data centres, prefetches',
+  }),
   malformed: share({
     flag: 'malformed',
     group: KINDS,

@@ -2,6 +2,7 @@
 // of how they were made, finds just as many.
 import { describe, expect, test } from 'vitest';
 import type { LoadProfile } from '../../src/core/loadgen/profile.js';
+import { withInvalidTraffic } from '../../src/core/method.js';
 import { recordsOfBareLines } from '../oracle/bare-lines.js';
 import { recordsOfEnvelopes } from '../oracle/fixtures.js';
 import { decide, type OracleRecord } from '../oracle.js';
@@ -22,8 +23,8 @@ function check(changes: Partial<LoadProfile>, shown = 1): void {
   const { ledger, verdicts } = decide(oracleRecordsOf(profile, load), profile.method);
   const { expected, kinds } = load.truth;
   const reasons: Record<string, number> = {};
-  for (const { reason } of verdicts) {
-    if (reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  for (const { verdict, reason } of verdicts) {
+    if (verdict === 'invalid' && reason !== undefined) reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
   expect(reasons).toEqual(expected.invalid_reasons);
   expect({
@@ -31,22 +32,30 @@ function check(changes: Partial<LoadProfile>, shown = 1): void {
     invalid: ledger.invalid,
     too_late: ledger.too_late,
     duplicate: ledger.duplicate,
+    invalid_traffic: ledger.invalid_traffic,
     counted: ledger.double_click + ledger.bot + ledger.billable,
   }).toEqual({
     records: COUNT,
     invalid: expected.invalid,
     too_late: expected.too_late,
     duplicate: expected.duplicate,
+    invalid_traffic: expected.invalid_traffic,
     counted: expected.counted,
   });
   // These depend on how clicks meet, but nearly all of what was put in must show.
   expect(ledger.double_click).toBeGreaterThan(kinds.double_click * 0.8 * shown);
+  if (profile.method.invalidTraffic)
+    expect(ledger.invalid_traffic).toBeGreaterThan(kinds.invalid_traffic * 0.9);
   expect(ledger.bot).toBeGreaterThan(kinds.bot * 0.4 * shown);
 }
 
 describe('the oracle finds what the generator says, in', () => {
   test.each([1, 2, 3])('records of seed %i', (seed) => {
     check({ seed });
+  });
+
+  test('records counted by version 1 of the method', () => {
+    check({ seed: 4, method: withInvalidTraffic(loadProfile().method, false) });
   });
 
   test('envelopes', () => {

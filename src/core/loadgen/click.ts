@@ -11,6 +11,8 @@ export interface Click {
   user: number;
   /** Number of the bot's burst that it belongs to, or -1. */
   burst: number;
+  /** Which of MARKS it carries, or -1. */
+  mark: number;
   /** Four random words: its click_id, and whatever else differs from click to click. */
   a: number;
   b: number;
@@ -21,8 +23,12 @@ export interface Click {
 
 /** A click to be filled in. */
 export function newClick(): Click {
-  return { ad: 0, user: 0, burst: -1, a: 0, b: 0, c: 0, d: 0, eventTimeMs: 0 };
+  return { ad: 0, user: 0, burst: -1, mark: -1, a: 0, b: 0, c: 0, d: 0, eventTimeMs: 0 };
 }
+
+/** What clicks are marked with as invalid traffic. */
+export const MARKS = ['crawler (isbot 5.1.31)', 'data centre (networks.txt)', 'prefetch'];
+const MARK_TEXTS = MARKS.map(ascii);
 
 const REFERRERS = [
   'https://news.example/',
@@ -47,6 +53,7 @@ const COUNTRY = ascii('","country":"');
 const USER_AGENT = ascii(',"user_agent":"');
 const REFERRER = ascii(',"referrer":"');
 const IMPRESSION_ID = ascii(',"impression_id":"');
+const MARK = ascii(',"invalid_traffic":"');
 const AD_PREFIX_BYTES = 3;
 
 export class ClickWriter {
@@ -126,6 +133,10 @@ export class ClickWriter {
     if ((click.d & 0xffff) < this.impressionBelow) {
       end = putBytes(to, end, IMPRESSION_ID);
       end = putUuid(to, end, hash32(click.d), hash32(click.c), hash32(click.b), hash32(click.a));
+      to[end++] = QUOTE;
+    }
+    if (click.mark >= 0) {
+      end = putBytes(to, putBytes(to, end, MARK), MARK_TEXTS[click.mark]!);
       to[end++] = QUOTE;
     }
     return end;

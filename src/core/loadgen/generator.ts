@@ -5,7 +5,7 @@ import { INVALID_REASONS } from '../method.js';
 import { AliasTable, zipfWeights } from './alias-table.js';
 import { Arrivals, type Clock } from './arrivals.js';
 import { BotBursts } from './bot-bursts.js';
-import { newClick } from './click.js';
+import { MARKS, newClick } from './click.js';
 import { BATCH_BYTES_FULL, BATCH_RECORDS_MAX, type ClickBatch } from './click-batch.js';
 import { PastClicks } from './past-clicks.js';
 import { KINDS, type LoadProfile, type ShareKind } from './profile.js';
@@ -15,8 +15,19 @@ import { Tally, type Truth, truthOf } from './truth.js';
 import { Watermarks } from './watermarks.js';
 
 // A kind is its index in KINDS here.
-const [ORDINARY, DISORDERED, LATE, TOO_LATE, DUPLICATE, DOUBLE_CLICK, BOT, UNUSUAL, MALFORMED, FUTURE] =
-  KINDS.keys();
+const [
+  ORDINARY,
+  DISORDERED,
+  LATE,
+  TOO_LATE,
+  DUPLICATE,
+  DOUBLE_CLICK,
+  BOT,
+  MARKED,
+  UNUSUAL,
+  MALFORMED,
+  FUTURE,
+] = KINDS.keys();
 const FROM_THE_FUTURE = INVALID_REASONS.indexOf('from_the_future');
 
 /** An ordinary click takes up to this long from the device to the log. */
@@ -115,6 +126,7 @@ export class ClickGenerator {
     const { click, random, profile } = this;
     if (kind === DUPLICATE && this.redeliver()) return kind;
     if (kind === DOUBLE_CLICK && this.clickTwice(appendTimeMs)) return this.count(kind);
+    if (kind === MARKED) return this.mark(appendTimeMs);
     this.drawClick();
     switch (kind) {
       case MALFORMED:
@@ -142,6 +154,7 @@ export class ClickGenerator {
     click.ad = this.popularity.draw(random.word(), random.word());
     click.user = random.below(this.profile.users);
     click.burst = -1;
+    click.mark = -1;
     this.drawClickId();
   }
 
@@ -151,6 +164,17 @@ export class ClickGenerator {
     click.b = random.word();
     click.c = random.word();
     click.d = random.word();
+  }
+
+  /** A marked click: of anybody, or of who clicked on the same ad before, so that it would be a double click else. */
+  private mark(appendTimeMs: number): number {
+    const { click, random } = this;
+    if (random.below(2) === 0 || !this.clickTwice(appendTimeMs)) {
+      this.drawClick();
+      this.time(MARKED, appendTimeMs);
+    }
+    click.mark = random.below(MARKS.length);
+    return this.count(MARKED);
   }
 
   /** Gives the click an event time for its kind; returns the kind that it became. */
@@ -175,6 +199,7 @@ export class ClickGenerator {
     if (this.watermarks.meet(this.records.partitionOf(click.ad), click.eventTimeMs)) {
       tally.tooLate++;
     } else if (kind !== UNUSUAL) {
+      if (kind === MARKED && this.profile.method.invalidTraffic) tally.invalidTraffic++;
       // (An unusual one could not be repeated byte by byte.)
       this.recent.add(click);
       if (tally.records % OLD_ONCE_IN === 0) this.old.add(click);
@@ -199,7 +224,8 @@ export class ClickGenerator {
     for (let tries = 0; tries < DOUBLE_CLICK_TRIES; tries++) {
       if (!this.recent.recall(click, random, this.doubleClickReach)) return false;
       const spanMs = Math.min(periodMs - 1, appendTimeMs - click.eventTimeMs);
-      if (spanMs < 1) continue;
+      // After a marked one it would be the first.
+      if (spanMs < 1 || click.mark >= 0) continue;
       // Mostly at once: an impatient finger.
       click.eventTimeMs += 1 + Math.floor(random.unit() * random.unit() * spanMs);
       this.drawClickId();

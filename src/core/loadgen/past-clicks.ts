@@ -2,20 +2,22 @@
 import type { Click } from './click.js';
 import type { Random } from './random.js';
 
+const WORDS = 8;
+
 export class PastClicks {
   private readonly words: Int32Array;
   private readonly eventTimeMs: Float64Array;
   private written = 0;
 
   constructor(private readonly capacity: number) {
-    this.words = new Int32Array(capacity * 7);
+    this.words = new Int32Array(capacity * WORDS);
     this.eventTimeMs = new Float64Array(capacity);
   }
 
   add(click: Click): void {
     const slot = this.written++ % this.capacity;
     const { words } = this;
-    const at = slot * 7;
+    const at = slot * WORDS;
     words[at] = click.ad;
     words[at + 1] = click.user;
     words[at + 2] = click.burst;
@@ -23,6 +25,7 @@ export class PastClicks {
     words[at + 4] = click.b;
     words[at + 5] = click.c;
     words[at + 6] = click.d;
+    words[at + 7] = click.mark;
     this.eventTimeMs[slot] = click.eventTimeMs;
   }
 
@@ -32,7 +35,7 @@ export class PastClicks {
     if (known === 0) return false;
     const slot = (this.written - 1 - random.below(known)) % this.capacity;
     const { words } = this;
-    const at = slot * 7;
+    const at = slot * WORDS;
     click.ad = words[at];
     click.user = words[at + 1];
     click.burst = words[at + 2];
@@ -40,6 +43,7 @@ export class PastClicks {
     click.b = words[at + 4];
     click.c = words[at + 5];
     click.d = words[at + 6];
+    click.mark = words[at + 7];
     click.eventTimeMs = this.eventTimeMs[slot];
     return true;
   }

@@ -11,6 +11,7 @@ export const KINDS = [
   'duplicate', // a redelivery: same bytes as an earlier record of the partition
   'double_click', // same user and ad again, shortly after
   'bot', // part of a burst from one IP address over many ads
+  'invalid_traffic', // marked by who took the click: a crawler's, a data centre's, a prefetch
   'unusual', // sound, but written as few producers do: escapes, spaces, unknown fields, other order
   'malformed', // invalid by its bytes
   'future', // event time beyond append time plus clock skew

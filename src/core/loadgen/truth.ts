@@ -12,6 +12,7 @@ export class Tally {
   readonly reasons = new Float64Array(INVALID_REASONS.length);
   tooLate = 0;
   duplicates = 0;
+  invalidTraffic = 0;
   firstArrivalMs = Number.NaN;
   lastArrivalMs = Number.NaN;
 
@@ -52,6 +53,7 @@ export interface Truth {
     invalid: number;
     too_late: number;
     duplicate: number;
+    invalid_traffic: number;
     counted: number;
     invalid_reasons: Partial<Record<InvalidReason, number>>;
   };
@@ -79,7 +81,8 @@ export function truthOf(tally: Tally, profile: LoadProfile): Truth {
       invalid,
       too_late: tally.tooLate,
       duplicate: tally.duplicates,
-      counted: tally.records - invalid - tally.tooLate - tally.duplicates,
+      invalid_traffic: tally.invalidTraffic,
+      counted: tally.records - invalid - tally.tooLate - tally.duplicates - tally.invalidTraffic,
       invalid_reasons: nonZero(INVALID_REASONS, tally.reasons),
     },
   };
