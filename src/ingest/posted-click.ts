@@ -1,10 +1,10 @@
 // One click of a POST: what its sender says, filled up and corrected with what the server knows better.
 import type { IncomingHttpHeaders } from 'node:http';
-import { v7 as uuidV7 } from 'uuid';
 import type { Target } from '../ads/ad.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
 import { type Address, parseAddress } from './address.js';
 import type { Caller } from './caller.js';
+import { newClickId } from './click-ids.js';
 import { clipped, isFieldText } from './clipped.js';
 import { isoTime } from './event-times.js';
 import type { Ingestion } from './ingestion.js';
@@ -83,7 +83,7 @@ export async function recordOf(
   const now = `"${isoTime(Date.now())}"`;
   if (known.has('event_time')) json.set('received_at', now);
   else json.set('event_time', now).delete('received_at');
-  fill(json, 'click_id', uuidV7);
+  fill(json, 'click_id', newClickId);
   fill(json, 'campaign_id', () => ad?.campaignId);
   fill(json, 'user_id', () => sender.user);
   const address = addressOf(sent, sender);

@@ -3,8 +3,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Target } from '../ads/ad.js';
 import { TargetsUnavailableError } from '../ads/targets.js';
+import { invalidReasonOf } from '../core/decoded-batch.js';
 import { createDecoder, type Decoder } from '../core/decoder.js';
-import { DEFAULT_METHOD, FIELD_BYTES_MAX, INVALID_REASONS } from '../core/method.js';
+import { DEFAULT_METHOD, FIELD_BYTES_MAX, type Method } from '../core/method.js';
 import { type KeyCheck, keyCheck } from './api-keys.js';
 import { isFieldText } from './clipped.js';
 import type { Ingestion, Refusal } from './ingestion.js';
@@ -34,6 +35,7 @@ export type ClickPoster = (request: FastifyRequest, reply: FastifyReply) => Prom
 
 /** The handler of POSTs. */
 export function clickPoster(ingestion: Ingestion): ClickPoster {
+  // Marks are judged whatever `run` makes of them: a bad one is worth a word to who sends it.
   const method = { ...DEFAULT_METHOD, clockSkewMs: ingestion.clockSkewMs };
   const decoder = createDecoder({ method, partitions: 1 });
   const isKnown = keyCheck(ingestion.apiKeys);
@@ -43,7 +45,7 @@ export function clickPoster(ingestion: Ingestion): ClickPoster {
     const posted = readBody(request.body as Buffer, ingestion.batchLimit);
     if ('status' in posted) return posted;
     const records = await prepared(ingestion, posted.clicks, sender);
-    const verdicts = await kept(ingestion, judged(decoder, records));
+    const verdicts = await kept(ingestion, judged(decoder, method, records));
     for (const verdict of verdicts) {
       if (verdict.status === 'accepted') ingestion.tally.accepted++;
       else raise(ingestion.tally.rejected, verdict.reason);
@@ -139,7 +141,7 @@ function campaignTrouble(sent: SentClick, ad: Target | undefined, { believed }: 
 }
 
 /** The decoder's judgement of the records. */
-function judged(decoder: Decoder, all: readonly Judged[]): Judged[] {
+function judged(decoder: Decoder, method: Method, all: readonly Judged[]): Judged[] {
   const records = all.filter((one): one is Record => !('status' in one));
   if (records.length === 0) return [...all];
   const values = records.map(({ json }) => Buffer.from(json));
@@ -159,7 +161,7 @@ function judged(decoder: Decoder, all: readonly Judged[]): Judged[] {
     offset: Float64Array.from({ length: count }, (_, i) => i),
     appendTimeMs: new Float64Array(count).fill(Date.now()),
   });
-  const reasons = new Map(records.map((record, i) => [record, INVALID_REASONS[batch.reason[i]!]!]));
+  const reasons = new Map(records.map((record, i) => [record, invalidReasonOf(batch, i, method)]));
   return all.map((one) => {
     if ('status' in one) return one;
     const reason = reasons.get(one)!;

@@ -1,11 +1,11 @@
 // GET /c/:ad_id: the click goes into the log, the browser to the advertiser's page. In this order: who is redirected
 // has a click that survives a kill -9.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { v7 as uuidV7 } from 'uuid';
 import type { Target } from '../ads/ad.js';
 import { TargetsUnavailableError } from '../ads/targets.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
 import { SpoolFullError } from '../spool/click-log.js';
+import { newClickId } from './click-ids.js';
 import { clickJson } from './click-json.js';
 import { refusalOf } from './click-url.js';
 import { clipped, isFieldText } from './clipped.js';
@@ -158,7 +158,7 @@ async function clickOf(ingestion: Ingestion, { request, ad, query, user }: Click
     mobile: headers['sec-ch-ua-mobile'] as string | undefined,
   };
   return clickJson({
-    click_id: `"${uuidV7()}"`,
+    click_id: `"${newClickId()}"`,
     event_time: time.event,
     ad_id: JSON.stringify(ad.adId),
     campaign_id: JSON.stringify(campaignId),

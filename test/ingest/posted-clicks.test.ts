@@ -75,6 +75,8 @@ test('a verdict for each of a list, by the reasons of the counting method, in or
     [{ ad_id: 'ad-1', device_type: 'phone' }, 'device_type'],
     [{ ad_id: 'ad-1', user_agent: 'x'.repeat(2049) }, 'user_agent'],
     [{ ad_id: 'ad-1', impression_id: 'x'.repeat(129) }, 'impression_id'],
+    [{ ad_id: 'ad-1', invalid_traffic: 7 }, 'invalid_traffic'],
+    [{ ad_id: 'ad-1', invalid_traffic: 'x'.repeat(129) }, 'invalid_traffic'],
     [{ ad_id: 'ad-1', extra: 'nul\0' }, 'not_json'],
     [{ ad_id: 'ad-1', extra: 'half\ud800' }, 'not_json'],
     [{ ad_id: 'ad-1', click_id: null, referrer: null, user_id: 'ü' }, 'ok'],
