@@ -1,20 +1,40 @@
 // Watches a living run: the dashboard on a terminal; tables once in a pipe, with --once, or from the store
-// when nothing runs; a document with --json.
+// when nothing runs; a document with --json. With --url all of it comes from a server elsewhere.
 import { UserError } from '../errors.js';
-import { connectLive, type LiveStore } from '../live/client.js';
+import { connectLive } from '../live/client.js';
 import { command } from '../options/command.js';
-import { duration, integer, onOff } from '../options/option.js';
+import { duration, integer, type OptionSpec, onOff, optionalText } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
+import { type RemoteStore, remoteStore } from '../serve/remote.js';
 import { openReader, type StorePlace } from '../stores/open-store.js';
 import type { Terminal } from '../ui/terminal.js';
 import { timeText } from '../ui/top/format.js';
 import { printSnapshot, snapshotDocument } from '../ui/top/plain.js';
-import { type ListRequest, readAtRest, readLive, type Snapshot, VIEWS } from '../ui/top/snapshot.js';
+import {
+  type ListRequest,
+  type LiveReader,
+  readAtRest,
+  readLive,
+  type Snapshot,
+  VIEWS,
+} from '../ui/top/snapshot.js';
+
+const token: OptionSpec<string | undefined> = {
+  ...optionalText({ flag: 'token', value: 'TOKEN', about: 'an administrator’s token for --url' }),
+  secret: true,
+  neverTyped: true,
+};
 
 const topOptions = {
   ...dataDirOption,
   ...storeOption,
+  url: optionalText({
+    flag: 'url',
+    value: 'URL',
+    about: 'watch what a `serve` or `dashboard` elsewhere answers for, instead of this machine’s run',
+  }),
+  token,
   interval: duration({
     flag: 'interval',
     default: '1s',
@@ -44,13 +64,20 @@ export const topCommand = command({
     ['click-agg top', 'the dashboard'],
     ['click-agg top --once', 'the same as plain tables, once'],
     ['click-agg top --json | jq .ledger', 'how many records got which verdict'],
+    ['click-agg top --url https://clicks.example.com', 'a run elsewhere, with CLICK_AGG_TOKEN set'],
   ],
   async run({ options, terminal, signal }) {
-    const { dataDir, interval: intervalMs } = options;
+    const { interval: intervalMs } = options;
     const once = options.once || terminal.wantsJson || !terminal.interactive;
     const all: ListRequest = { views: VIEWS, filter: '', limit: options.limit };
-    const run = await connectLive(dataDir);
-    if (!run) return showAtRest(options, all, terminal);
+    const watched = options.url === undefined ? here(options) : there(options.url, options.token);
+    const run = await watched.living();
+    if (!run) {
+      const atRest = await watched.atRest(all);
+      const asOf = atRest.asOfMs === undefined ? 'it is empty' : `as of ${timeText(atRest.asOfMs)}`;
+      terminal.info(`nothing is running ${watched.where}: showing the store, ${asOf}`);
+      return show(atRest, terminal);
+    }
     const first = await readLive(run, once ? all : { ...all, views: ['ads'] });
     if (once) return show(first, terminal);
     const { showDashboard } = await import('../ui/top/show-dashboard.js');
@@ -61,18 +88,62 @@ export const topCommand = command({
       first,
       intervalMs,
       nowMs: Date.now,
-      read: readerOf(dataDir, run),
+      read: readerOf(watched, run),
     });
     return undefined;
   },
 });
 
+/** What is looked at: a run, as long as one lives, and the store that it leaves. */
+interface Watched {
+  /** `in ./click-agg-data` */
+  readonly where: string;
+  /** The living run; undefined: none lives. */
+  living(): Promise<LiveReader | undefined>;
+  atRest(request: ListRequest): Promise<Snapshot>;
+}
+
+function here(place: StorePlace): Watched {
+  return {
+    where: `in ${place.dataDir}`,
+    living: () => connectLive(place.dataDir),
+    async atRest(request) {
+      const reader = await openReader(place);
+      try {
+        return await readAtRest(reader, request);
+      } finally {
+        await reader.close();
+      }
+    },
+  };
+}
+
+function there(url: string, token: string | undefined): Watched {
+  const remote = remoteStore(url, token);
+  return {
+    where: `at ${url}`,
+    living: async () => ((await remote.status()) ? livingAt(remote) : undefined),
+    atRest: (request) => readAtRest(remote, request),
+  };
+}
+
+function livingAt({ status, query }: RemoteStore): LiveReader {
+  return {
+    query,
+    async status() {
+      const living = await status();
+      if (!living) throw new UserError('the run has ended');
+      return living;
+    },
+  };
+}
+
 /** Asks the run for as long as it answers; then any that came after it. Undefined: none lives. */
-function readerOf(dataDir: string, first: LiveStore) {
-  let run: LiveStore | undefined = first;
+function readerOf(watched: Watched, first: LiveReader) {
+  let run: LiveReader | undefined = first;
   return async (request: ListRequest): Promise<Snapshot | undefined> => {
     try {
-      run ??= await connectLive(dataDir);
+      run ??= await watched.living();
       return run && (await readLive(run, request));
     } catch (error) {
       // Ended or not answering: ask anew the next time. Anything else is a bug, and ends the dashboard.
@@ -81,19 +152,6 @@ function readerOf(dataDir: string, first: LiveStore) {
       return undefined;
     }
   };
-}
-
-async function showAtRest(place: StorePlace, request: ListRequest, terminal: Terminal): Promise<undefined> {
-  const reader = await openReader(place);
-  try {
-    const snapshot = await readAtRest(reader, request);
-    const asOf = snapshot.asOfMs === undefined ? 'it is empty' : `as of ${timeText(snapshot.asOfMs)}`;
-    terminal.info(`nothing is running in ${place.dataDir}: showing the store, ${asOf}`);
-    await show(snapshot, terminal);
-  } finally {
-    await reader.close();
-  }
-  return undefined;
 }
 
 async function show(snapshot: Snapshot, terminal: Terminal): Promise<undefined> {

@@ -118,6 +118,9 @@ async function appOf(options: ServeOptions, { rules, views, sockets }: Parts): P
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SAFE_HEADERS);
     if (publicUrl?.protocol === 'https:') reply.header('strict-transport-security', 'max-age=31536000');
+    // A socket that was to be a WebSocket and is answered like a page is nobody's any more: neither Node nor ws ends it.
+    if (request.headers.upgrade !== undefined)
+      reply.raw.once('finish', () => request.raw.socket.destroySoon());
     const refusal = refusalOf(request, rules);
     if (refusal !== undefined) throw new Refusal(403, refusal);
   });

@@ -8,7 +8,7 @@ import { isLocked, storeError } from './store-errors.js';
  * commits are no faster with more.
  */
 const MEMORY_LIMIT = { READ_WRITE: '256MiB', READ_ONLY: '512MiB' } as const;
-/** A reader waits so long for a writer to let go, in steps. */
+/** So long one waits for another process to let go, in steps: for a writer that ends, or for readers, who look for a moment. */
 const LOCKED_WAIT_MS = 5_000;
 const LOCKED_STEP_MS = 50;
 
@@ -23,7 +23,7 @@ export interface StoreFile {
   closeSync(): void;
 }
 
-/** Opens the file; a UserError says why not. To read, waits a bounded time while a writer holds it. */
+/** Opens the file, waiting a bounded time while another process holds it; a UserError says why not. */
 export async function openFile(path: string, mode: 'READ_ONLY' | 'READ_WRITE'): Promise<StoreFile> {
   const instance = await openInstance(path, mode);
   const explained = async <T>(promise: Promise<T>): Promise<T> => {
@@ -53,7 +53,7 @@ export async function openFile(path: string, mode: 'READ_ONLY' | 'READ_WRITE'): 
 }
 
 async function openInstance(path: string, mode: 'READ_ONLY' | 'READ_WRITE'): Promise<DuckDBInstance> {
-  const untilMs = Date.now() + (mode === 'READ_ONLY' ? LOCKED_WAIT_MS : 0);
+  const untilMs = Date.now() + LOCKED_WAIT_MS;
   for (;;) {
     try {
       return await DuckDBInstance.create(path, {

@@ -107,8 +107,11 @@ export async function readLive(reader: LiveReader, request: ListRequest): Promis
 }
 
 /** What a store holds that no run writes to at the moment, with the asked lists. */
-export async function readAtRest(reader: StoreReader, request: ListRequest): Promise<Snapshot> {
-  const { positions, method, methodHash } = await reader.state();
+export async function readAtRest(
+  reader: Pick<StoreReader, 'standing' | 'ledger' | 'query'>,
+  request: ListRequest,
+): Promise<Snapshot> {
+  const { positions, method, methodHash } = await reader.standing();
   const delayMs = method?.watermarkDelayMs ?? 0;
   const partitions = positions.map(({ partition, position, maxEventTimeMs }) => ({
     partition,
