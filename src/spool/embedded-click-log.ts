@@ -16,7 +16,7 @@ export interface EmbeddedClickLogOptions {
 export async function embeddedClickLog(options: EmbeddedClickLogOptions): Promise<ClickLog> {
   const { logDir, sync } = options;
   const partitions = (await readMeta(logDir))?.partitions ?? options.partitions;
-  const log = await openLogWriter(logDir, { partitions });
+  const log = await openLogWriter(logDir, { partitions, syncWrites: sync === 'always' });
   const commit = new GroupCommit({ log, sync });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

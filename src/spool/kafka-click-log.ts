@@ -28,7 +28,10 @@ export interface KafkaClickLogOptions {
 /** Opens the spool and begins to send. UserError: another process has the spool, or the disk won't have it. */
 export async function kafkaClickLog(options: KafkaClickLogOptions): Promise<ClickLog> {
   const { spoolDir, connection, topic, limitBytes, sync, warn } = options;
-  const log = await openLogWriter(spoolDir, { partitions: 1, segmentBytesMax: SEGMENT_BYTES });
+  const log = await openLogWriter(spoolDir, {
+    ...{ partitions: 1, segmentBytesMax: SEGMENT_BYTES },
+    syncWrites: sync === 'always',
+  });
   let sender: SenderThread;
   let backlog: Backlog;
   try {

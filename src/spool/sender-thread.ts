@@ -5,6 +5,9 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import type { Backlog } from './backlog.js';
 import { Sender, type SenderNews, type SenderOptions } from './sender.js';
 
+/** A message between threads costs as much as taking several clicks: one tells of what became durable in this time. */
+const TELL_EVERY_MS = 10;
+
 type ToSender = { kind: 'durable'; end: number } | { kind: 'finish'; waitMs: number };
 
 export class SenderThread {
@@ -16,6 +19,8 @@ export class SenderThread {
   readonly #worker: Worker;
   readonly #backlog: Backlog;
   #connected = false;
+  #durable = 0;
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(options: SenderOptions & { backlog: Backlog; warn: (line: string) => void }) {
     const { backlog, warn, ...sender } = options;
@@ -43,11 +48,13 @@ export class SenderThread {
 
   /** Everything below the offset is on the disk for good. */
   durable(end: number): void {
-    this.#post({ kind: 'durable', end });
+    this.#durable = end;
+    this.#telling ??= setTimeout(() => this.#tellDurable(), TELL_EVERY_MS);
   }
 
   /** Sends what is there, for so long at most, and ends; at once if nothing can be sent. Called once all is durable. */
   async finish(waitMs: number): Promise<void> {
+    this.#tellDurable();
     const hopeful = this.#backlog.records > 0 && this.trouble === undefined;
     this.#post({ kind: 'finish', waitMs: hopeful ? waitMs : 0 });
     await this.running;
@@ -56,6 +63,12 @@ export class SenderThread {
   #hasSent({ position, records, bytes, nextMs }: SenderNews & { kind: 'sent' }): void {
     this.#backlog.sent(position, bytes, nextMs);
     this.sent += records;
+  }
+
+  #tellDurable(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    this.#post({ kind: 'durable', end: this.#durable });
   }
 
   #post(message: ToSender): void {

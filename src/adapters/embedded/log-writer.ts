@@ -19,6 +19,8 @@ export interface LogWriterOptions {
   partitions: number;
   /** A segment is finished when it has reached this length. Default 128 MiB. */
   segmentBytesMax?: number;
+  /** Every append will be followed by a flush: the two are done in one step where the system can. */
+  syncWrites?: boolean;
   /** Old segments are deleted by these limits whenever a segment is finished. Default: kept for ever. */
   retention?: Retention;
 }
@@ -62,9 +64,10 @@ export async function openLogWriter(logDir: string, options: LogWriterOptions): 
   const writers: PartitionWriter[] = [];
   try {
     await sameMeta(logDir, partitions);
+    const { syncWrites = false } = options;
     const segmentBytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
     for (let partition = 0; partition < partitions; partition++) {
-      writers.push(await PartitionWriter.open({ logDir, partition, segmentBytesMax }));
+      writers.push(await PartitionWriter.open({ logDir, partition, segmentBytesMax, syncWrites }));
     }
   } catch (error) {
     for (const writer of writers) await writer.close();

