@@ -1,0 +1,171 @@
+// The ingest server under load with a real Kafka, PostgreSQL and Redis, each killed and started again, and the server
+// itself killed: every click that was acknowledged is in the topic once, in the lake once, and the recomputation agrees.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../../src/services/processes.js';
+import { BIN, clickAgg, temporaryDirectory } from '../cli/click-agg.js';
+import { type OwnService, ownService, SERVICE_START_MS } from '../services.js';
+import { ADS, HttpLoad } from './http-load.js';
+
+const TOPIC = 'clicks';
+/** A fault is looked at through so many acknowledged clicks. */
+const CLICKS = 250;
+
+const directory = temporaryDirectory();
+const dataDir = join(directory.path, 'ingest');
+const counted = join(directory.path, 'counted');
+let kafka: OwnService<'kafka'>;
+let postgres: OwnService<'postgres'>;
+let redis: OwnService<'redis'>;
+let port: number;
+let server: ChildProcess | undefined;
+
+beforeAll(async () => {
+  [kafka, postgres, redis] = await Promise.all([
+    ownService('kafka'),
+    ownService('postgres'),
+    ownService('redis'),
+  ]);
+  port = await freePort();
+}, SERVICE_START_MS);
+afterAll(async () => {
+  server?.kill('SIGKILL');
+  await Promise.all([kafka?.remove(), postgres?.remove(), redis?.remove()]);
+  directory.remove();
+}, 120_000);
+
+const cluster = (): string[] => ['--brokers', kafka.address.brokers, '--topic', TOPIC];
+const ads = (): string[] => ['--ads', postgres.address.url, '--redis', redis.address.url];
+
+async function succeed(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await clickAgg(args);
+  if (code !== 0) expect.fail(`click-agg ${args.join(' ')} ended with ${code}: ${stderr}`);
+  return stdout;
+}
+
+/** Starts the server; resolves when it takes clicks. */
+async function startServer(): Promise<void> {
+  const patience = ['--kafka-request-timeout', '2s', '--kafka-connect-timeout', '1s', '--ads-ttl', '1s'];
+  const args = ['ingest', '--port', `${port}`, '--data-dir', dataDir, ...cluster(), ...ads(), ...patience];
+  server = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  server.stderr!.setEncoding('utf8').on('data', (text: string) => process.stderr.write(text));
+  while ((await statusOf('/healthz')) !== 200) {
+    if (server.exitCode !== null) expect.fail(`the server ended with ${server.exitCode}`);
+    await sleep(50);
+  }
+}
+
+async function statusOf(path: string): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' }).catch(
+    (error: unknown) => {
+      if (error instanceof TypeError) return { status: 0 };
+      throw error;
+    },
+  );
+  return answer.status;
+}
+
+async function killServer(): Promise<void> {
+  const ended = once(server!, 'exit');
+  server!.kill('SIGKILL');
+  await ended;
+}
+
+async function importAds(): Promise<void> {
+  const rows = Array.from({ length: ADS }, (_, i) => ({
+    ...{ ad_id: `ad-${i}`, campaign_id: `campaign-${i % 7}`, advertiser_id: 'advertiser' },
+    target_url: `https://shop.example/${i}`,
+  }));
+  const file = join(directory.path, 'ads.ndjson');
+  await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  await succeed('ads', 'import', file, ...ads(), '--data-dir', dataDir);
+}
+
+/** Everything dies in turn; clicks are acknowledged through all of it but the server's own deaths. */
+async function faults(load: HttpLoad): Promise<void> {
+  await load.more(CLICKS);
+  await killServer();
+  await startServer();
+  await load.more(CLICKS);
+
+  await redis.kill();
+  await load.more(CLICKS);
+  await redis.start();
+
+  await postgres.kill();
+  await load.more(CLICKS);
+  expect(await statusOf('/c/unknown-ad')).toBe(503);
+  await postgres.start();
+
+  await kafka.pause();
+  await load.more(CLICKS);
+  await sleep(3000); // longer than its answers are waited for
+  await kafka.resume();
+  await load.more(CLICKS);
+
+  await kafka.kill();
+  await load.more(CLICKS);
+  await killServer();
+  await startServer(); // without a broker
+  await load.more(CLICKS);
+  await kafka.start();
+  await load.more(CLICKS);
+  await killServer();
+  await startServer();
+  await load.more(CLICKS);
+}
+
+/** Names of clicks in the lake, each as often as it is there. */
+async function lakeClicks(lake: string): Promise<string[]> {
+  const instance = await DuckDBInstance.create();
+  const connection = await instance.connect();
+  try {
+    const reader = await connection.runAndReadAll(
+      `SELECT coalesce(impression_id, click_id) AS name FROM read_parquet(?, hive_partitioning = false)`,
+      [join(lake, 'dt=*/hour=*/*.parquet')],
+    );
+    return reader.getRowObjects().map(({ name }) => String(name));
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+test('every acknowledged click is in the lake once, whoever was killed', async () => {
+  await succeed('topics', 'create', ...cluster());
+  await importAds();
+  await startServer();
+  const load = new HttpLoad(`http://127.0.0.1:${port}`);
+  await faults(load);
+  await load.stop();
+  process.stderr.write(`answers by status: ${JSON.stringify([...load.answers])}\n`);
+
+  // In good order: what waits is sent before it ends.
+  const ended = once(server!, 'exit');
+  server!.kill('SIGINT');
+  await ended;
+  await startServer();
+  const lastEnded = once(server!, 'exit');
+  server!.kill('SIGINT');
+  await lastEnded;
+
+  const reader = [...cluster(), '--data-dir', counted, '--quiet'];
+  await succeed('run', ...reader, '--until-end', '--lake');
+  const lake = await lakeClicks(join(counted, 'lake'));
+  const times = new Map<string, number>();
+  for (const name of lake) times.set(name, (times.get(name) ?? 0) + 1);
+  const missing = [...load.acknowledged].filter((name) => !times.has(name));
+  const doubled = [...times].filter(([, count]) => count > 1);
+  expect({ missing: missing.slice(0, 5), doubled: doubled.slice(0, 5) }).toEqual({
+    missing: [],
+    doubled: [],
+  });
+  expect(load.acknowledged.size).toBeGreaterThan(8 * CLICKS);
+  const report: unknown = JSON.parse(await succeed('reconcile', '--data-dir', counted, '--quiet', '--json'));
+  expect(report).toMatchObject({ agree: true, differing: 0 });
+}, 400_000);
