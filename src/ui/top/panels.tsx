@@ -92,6 +92,9 @@ const VERDICT_COLORS: Readonly<Record<string, string>> = {
   too_late: 'yellow',
 };
 
+/** So that the longest name has room for a million, on 80 columns too. */
+const VERDICT_WIDTHS = ['40%', '32%', '28%'];
+
 /** The ledger in three lines. */
 export function Verdicts({ ledger }: { ledger: LedgerCounts }) {
   const lines = [0, 3, 6].map((from) => SHOWN_VERDICTS.slice(from, from + 3));
@@ -99,8 +102,8 @@ export function Verdicts({ ledger }: { ledger: LedgerCounts }) {
     <Box flexDirection="column">
       {lines.map((verdicts) => (
         <Line key={verdicts.join()}>
-          {verdicts.map((verdict) => (
-            <Box key={verdict} width="33%" flexShrink={1}>
+          {verdicts.map((verdict, column) => (
+            <Box key={verdict} width={VERDICT_WIDTHS[column]!} flexShrink={1}>
               <Text wrap="truncate-end">
                 <Text {...(VERDICT_COLORS[verdict] ? { color: VERDICT_COLORS[verdict] } : {})}>
                   {verdict}
