@@ -94,8 +94,8 @@ class Socket {
       Date.now() < expiresAtMs
         ? this.close(CLOSE_CODE.goingAway, 'come again')
         : this.close(CLOSE_CODE.unauthorized, 'the token has ended');
-    // No timer waits for longer than 24 days.
-    const timer = setTimeout(end, Math.min(2 ** 31 - 1, Math.max(0, expiresAtMs - Date.now())));
+    // No timer waits for longer than 24 days, and one may come a little early.
+    const timer = setTimeout(end, Math.min(2 ** 31 - 1, Math.max(0, expiresAtMs - Date.now()) + 10));
     return timer.unref();
   }
 
