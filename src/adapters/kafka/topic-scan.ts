@@ -29,6 +29,7 @@ const FETCH_PARTITION_BYTES = 262_144;
 /** Nothing came for so long: the way to the brokers is taken for broken. */
 const SILENT_MS = 30_000;
 const JOIN_WAIT_MS = 60_000;
+const HEARTBEATS_A_SESSION = 4;
 
 /** What kafkajs's types leave out: the offset that this batch was asked for. */
 type AskedBatch = Batch & { fetchedOffset: string };
@@ -93,9 +94,11 @@ class Scan implements TopicScan {
   async open(): Promise<void> {
     await this.#view.open();
     const kafka = await kafkaClient(this.connection, { retries: 3 });
+    const { sessionTimeoutMs: sessionTimeout } = this.connection;
     const consumer = kafka.consumer({
       groupId: `click-agg-scan-${randomUUID()}`,
-      sessionTimeout: this.connection.sessionTimeoutMs,
+      sessionTimeout,
+      heartbeatInterval: Math.floor(sessionTimeout / HEARTBEATS_A_SESSION),
       maxBytesPerPartition: FETCH_PARTITION_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
