@@ -88,31 +88,3 @@ test('a table that is gone is no page that is missing', async () => {
   const many = await post([{ ad_id: 'ad-1' }, {}]);
   expect([many.status, many.headers['retry-after']]).toEqual([503, '2']);
 });
-
-test('a spool that is full is told, and nothing of what was refused is acknowledged', async () => {
-  const connection = {
-    ...{ brokers: ['127.0.0.1:1'], clientId: 'test', tls: undefined, sasl: undefined },
-    ...{ connectTimeoutMs: 1000, requestTimeoutMs: 1000, sessionTimeoutMs: 10_000 },
-  };
-  const { ask, post, tally } = await start({
-    log: { kafka: { connection, topic: 'clicks' }, spoolLimitBytes: 1_048_576 },
-    spec: { batchLimit: 1000 },
-  });
-  const batch = Array.from({ length: 500 }, () => ({ ad_id: 'ad-1', padding: 'x'.repeat(500) }));
-  let accepted = 0;
-  let last: { accepted: number; rejected: number; clicks: { status: string; reason?: string }[] };
-  let answer: Awaited<ReturnType<typeof post>>;
-  do {
-    answer = await post(batch);
-    last = answer.json();
-    accepted += last.accepted;
-  } while (last.rejected === 0);
-  expect(new Set(last.clicks.map(({ reason }) => reason))).toContain('unavailable');
-  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-  expect(tally.accepted).toBe(accepted);
-  const all = await post(batch);
-  expect(all.status).toBe(503);
-  const click = await ask('/c/ad-1', { headers: { 'user-agent': 'x'.repeat(2000) } });
-  expect(click.status).toBe(503);
-  expect(Number(click.headers['retry-after'])).toBeGreaterThan(0);
-});

@@ -9,7 +9,7 @@ import { type IngestionSpec, openIngestion } from '../../src/ingest/open-ingesti
 import { refusalLog } from '../../src/ingest/refusal-log.js';
 import { type IngestLimits, startIngestServer } from '../../src/ingest/server.js';
 import type { IngestTally } from '../../src/ingest/tally.js';
-import { type ClickLogOptions, openClickLog } from '../../src/spool/open-click-log.js';
+import { openClickLog } from '../../src/spool/open-click-log.js';
 import { openAdsTable, openTargets } from '../../src/stores/open-ads.js';
 import { visible } from '../../src/ui/escape.js';
 import { readAll } from '../contract/source-contract.js';
@@ -60,8 +60,6 @@ export interface ServingOptions {
   trustProxy?: readonly string[];
   /** Another table than the file. */
   ads?: string;
-  /** Kafka instead of the embedded log. */
-  log?: Partial<ClickLogOptions>;
 }
 
 const LIMITS: IngestLimits = {
@@ -88,7 +86,7 @@ export async function startServing(options: ServingOptions = {}): Promise<Servin
   const logDir = join(directory, 'log');
   const log = await openClickLog({
     ...{ kafka: undefined, logDir, partitions: 3, spoolDir: join(directory, 'spool'), spoolLimitBytes: 1e9 },
-    ...{ sync: 'always', warn, ...options.log },
+    ...{ sync: 'always', warn },
   });
   const ingestion = await openIngestion({
     ...{
