@@ -83,9 +83,7 @@ async function run(context: Context): Promise<undefined> {
     const seen = await openSeen(options, closing);
     const log = await openLog(options, warn);
     closing.push(() => log.close());
-    monitor.watch('log', async () => {
-      if (log.status().waitingBytes >= options.spoolLimit) throw new Error('the spool is full');
-    });
+    monitor.watch('log', async () => refuseIfFull(log, options));
     const ingestion = await openIngestion({ ...{ log, targets, seen, warn }, ...detailsOf(options) });
     await openDashboard(context, closing);
     const server = await startServer(context, ingestion, monitor);
@@ -118,6 +116,13 @@ function checkUsage(options: Options): void {
       hint: 'Say which with --trust-proxy.',
     });
   }
+}
+
+/** Not ready: whoever routes to it would get 503. A broker that is gone is no reason, as long as clicks can wait. */
+function refuseIfFull(log: ClickLog, { brokers, spoolLimit }: Options): void {
+  const { waitingBytes, trouble } = log.status();
+  if (waitingBytes >= spoolLimit) throw new Error('the spool is full');
+  if (brokers === undefined && trouble !== undefined) throw new Error(trouble);
 }
 
 async function openSeen(options: Options, closing: (() => Promise<void>)[]): Promise<SeenMarks | undefined> {

@@ -145,6 +145,12 @@ test('a spool that is full is told: by 503 and when to come back, and by not bei
   expect(value('log_taken_total')).toBe(value('clicks_accepted_total'));
   expect(value('spool_waiting_clicks')).toBe(value('log_taken_total'));
   expect(value('log_refused_total')).toBeGreaterThan(500);
+  const ready = await until(async () => {
+    const answer = await fetch(`${url}/readyz`);
+    return answer.status === 503 ? answer : undefined;
+  }, 'the server not to be ready');
+  expect(await ready.json()).toMatchObject({ status: 'unavailable', log: 'the spool is full' });
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
 test('misuse is told in a line, and secrets are not typed', async () => {
