@@ -156,6 +156,7 @@ async function clickOf(ingestion: Ingestion, { request, ad, query, user }: Click
   const hints = {
     formFactors: headers['sec-ch-ua-form-factors'] as string | undefined,
     mobile: headers['sec-ch-ua-mobile'] as string | undefined,
+    platform: headers['sec-ch-ua-platform'] as string | undefined,
   };
   return clickJson({
     click_id: `"${newClickId()}"`,

@@ -63,6 +63,7 @@ function deviceOf(userAgent: string): DeviceType {
 export function deviceOfHints(hints: {
   formFactors: string | undefined;
   mobile: string | undefined;
+  platform: string | undefined;
 }): DeviceType | undefined {
   if (hints.formFactors !== undefined) {
     if (/"Tablet"/.test(hints.formFactors)) return 'tablet';
@@ -70,5 +71,7 @@ export function deviceOfHints(hints: {
     if (/"Desktop"/.test(hints.formFactors)) return 'desktop';
     if (/"(EInk|Watch|XR|Automotive)"/.test(hints.formFactors)) return 'other';
   }
-  return hints.mobile === '?1' ? 'mobile' : undefined;
+  if (hints.mobile === '?1') return 'mobile';
+  // Nobody calls an Android that is no phone a desktop.
+  return hints.mobile === '?0' && hints.platform === '"Android"' ? 'tablet' : undefined;
 }

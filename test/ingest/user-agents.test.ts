@@ -69,8 +69,13 @@ test.each([
   ['desktop', { formFactors: '"Desktop"' }],
   ['other', { formFactors: '"XR"', mobile: '?1' }],
   ['mobile', { mobile: '?1' }],
+  ['tablet', { mobile: '?0', platform: '"Android"' }],
+  ['mobile', { mobile: '?1', platform: '"Android"' }],
+  [undefined, { mobile: '?0', platform: '"Windows"' }],
   [undefined, { mobile: '?0' }],
   [undefined, { formFactors: 'nonsense' }],
 ])('hints: %s', (device, hints) => {
-  expect(deviceOfHints({ formFactors: undefined, mobile: undefined, ...hints })).toBe(device);
+  expect(deviceOfHints({ formFactors: undefined, mobile: undefined, platform: undefined, ...hints })).toBe(
+    device,
+  );
 });
