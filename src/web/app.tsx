@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { SessionAnswer } from '../serve/api.js';
 import { Feed, type FeedState } from './feed/feed.js';
-import { currentSession, signOut } from './feed/session.js';
+import { currentViewer, signOut, type Viewer } from './feed/session.js';
 import { FeedContext } from './feed/use-watch.js';
 import { Breakdown } from './parts/breakdown.js';
 import { Clicks } from './parts/clicks.js';
@@ -20,20 +20,16 @@ import { THEMES, useTheme } from './theme.js';
 
 const ASK_AGAIN_MS = 3_000;
 
-type Viewer =
-  | { readonly kind: 'asking'; readonly tries: number }
-  | { readonly kind: 'signed out'; readonly reason: string | undefined }
-  | { readonly kind: 'here'; readonly session: SessionAnswer };
+type Shown = Exclude<Viewer, { kind: 'unreachable' }> | { readonly kind: 'asking'; readonly tries: number };
 
 /** Asks who is looking, and shows the dashboard or the form that asks for a token. */
 export function App() {
-  const [viewer, setViewer] = useState<Viewer>({ kind: 'asking', tries: 0 });
+  const [viewer, setViewer] = useState<Shown>({ kind: 'asking', tries: 0 });
   useEffect(() => {
     if (viewer.kind !== 'asking') return undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    void currentSession().then((session) => {
-      if (session === 'signed out') setViewer({ kind: 'signed out', reason: undefined });
-      else if (session !== 'unreachable') setViewer({ kind: 'here', session });
+    void currentViewer().then((found) => {
+      if (found.kind !== 'unreachable') setViewer(found);
       else timer = setTimeout(() => setViewer({ kind: 'asking', tries: viewer.tries + 1 }), ASK_AGAIN_MS);
     });
     return () => clearTimeout(timer);

@@ -4,16 +4,25 @@ import { ask, send } from './request.js';
 
 const PATH = '/v1/session';
 
-/** Who we are; `signed out`: a token is wanted; `unreachable`: no server answered. */
-export async function currentSession(): Promise<SessionAnswer | 'signed out' | 'unreachable'> {
+export type Viewer =
+  | { readonly kind: 'here'; readonly session: SessionAnswer }
+  /** A token is wanted; `reason`: what was wrong with the one that came in the link. */
+  | { readonly kind: 'signed out'; readonly reason: string | undefined }
+  | { readonly kind: 'unreachable' };
+
+/** Who we are, as far as the server says. */
+export async function currentViewer(): Promise<Viewer> {
+  let reason: string | undefined;
   const token = tokenOfAddress();
   if (token !== undefined) {
     const outcome = await signIn(token);
-    if (typeof outcome !== 'string') return outcome;
+    if (typeof outcome !== 'string') return { kind: 'here', session: outcome };
+    reason = outcome;
   }
   const outcome = await ask(PATH, undefined);
-  if (outcome.kind === 'answer') return outcome.answer as SessionAnswer;
-  return outcome.kind === 'refused' && outcome.error.code === 'unauthorized' ? 'signed out' : 'unreachable';
+  if (outcome.kind === 'answer') return { kind: 'here', session: outcome.answer as SessionAnswer };
+  const wantsToken = outcome.kind === 'refused' && outcome.error.code === 'unauthorized';
+  return wantsToken ? { kind: 'signed out', reason } : { kind: 'unreachable' };
 }
 
 /** The session, or why there is none. */

@@ -159,8 +159,8 @@ function Controls() {
         aria-pressed={place.asTable}
         onClick={() => go({ ...place, asTable: !place.asTable }, 'replace')}
       >
-        <Icon name={place.asTable ? 'chart' : 'table'} />
-        <span>{place.asTable ? 'Chart' : 'Table'}</span>
+        <Icon name="table" />
+        <span>Table</span>
       </button>
     </div>
   );

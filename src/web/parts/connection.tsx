@@ -46,8 +46,8 @@ export function Notices({ state, status }: { state: FeedState; status: StatusAns
   if (delivery === 'polling') {
     return (
       <Notice tone="warn">
-        <strong>The live connection is lost.</strong> Numbers are fetched every {POLL_EVERY_MS / 1_000}{' '}
-        seconds until it is back.
+        <strong>No live connection.</strong> Numbers are fetched every {POLL_EVERY_MS / 1_000} seconds until
+        it is back.
       </Notice>
     );
   }

@@ -7,7 +7,6 @@ const PATHS = {
   down: 'm4 6.2 4 4 4-4',
   cross: 'm4 4 8 8m0-8-8 8',
   filter: 'M2 3.5h12M4.5 8h7M7 12.5h2',
-  chart: 'M2.5 13.5h11M4.5 11V8M8 11V3.5M11.5 11V6',
   table: 'M2.5 3h11v10h-11zM2.5 6.5h11M6.5 3v10',
   check: 'm3 8.5 3.2 3.2L13 4.8',
   alert: 'M8 5v4m0 2.2v.3M8 1.8l6.6 11.7H1.4z',
