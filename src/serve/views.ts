@@ -163,7 +163,8 @@ interface Made {
 
 /** One question of one kind of viewer. */
 class OpenView {
-  private readonly watchers = new Set<Watcher>();
+  /** Each with what it was told last: one that came late has not heard what the others have. */
+  private readonly watchers = new Map<Watcher, string | undefined>();
   private latest: (Answer & Omit<Made, 'answer'>) | undefined;
   private failure: Error | undefined;
   private madeAtMs = -Infinity;
@@ -194,9 +195,9 @@ class OpenView {
   }
 
   watch(watcher: Watcher): () => void {
-    this.watchers.add(watcher);
+    this.watchers.set(watcher, undefined);
     const usable = this.usable();
-    if (usable) watcher(usable);
+    if (usable) this.tell(usable);
     if (!usable || this.old) this.schedule();
     return () => {
       this.watchers.delete(watcher);
@@ -253,16 +254,14 @@ class OpenView {
       const { answer, scope, newestMs } = await this.make();
       const body = JSON.stringify(answer);
       const etag = `"${createHash('sha1').update(body).digest('base64url')}"`;
-      const before = this.latest?.etag;
-      const hadFailed = this.failure !== undefined;
       this.latest = { body, etag, scope, newestMs };
       this.failure = undefined;
-      if (etag !== before || hadFailed) this.tell(this.latest);
+      this.tell(this.latest);
       return this.latest;
     } catch (error) {
       if (!isExpected(error)) throw error;
       this.old = true;
-      if (this.failure?.message !== error.message) this.tell(error);
+      this.tell(error);
       this.failure = error;
       throw error;
     } finally {
@@ -270,8 +269,14 @@ class OpenView {
     }
   }
 
+  /** Tells those who have not heard just this. */
   private tell(answer: Answer | Error): void {
-    for (const watcher of this.watchers) watcher(answer);
+    const words = answer instanceof Error ? answer.message : answer.etag;
+    for (const [watcher, heard] of this.watchers) {
+      if (heard === words) continue;
+      this.watchers.set(watcher, words);
+      watcher(answer);
+    }
   }
 }
 

@@ -90,14 +90,21 @@ function Dashboard({ session, signedOut }: DashboardProps) {
           showKeys={() => showKeys(true)}
           signOut={() => void signOut().then(() => signedOut(undefined))}
         />
-        <Content state={state} dark={dark} />
+        <Content state={state} dark={dark} seesAll={session.role !== 'advertiser'} />
         <KeysDialog open={keysShown} close={() => showKeys(false)} />
       </FeedContext.Provider>
     </NavigationContext.Provider>
   );
 }
 
-function Content({ state, dark }: { state: FeedState; dark: boolean }) {
+interface ContentProps {
+  state: FeedState;
+  dark: boolean;
+  /** The ledger counts the records of all advertisers: for one of them there is none. */
+  seesAll: boolean;
+}
+
+function Content({ state, dark, seesAll }: ContentProps) {
   const { place } = useNavigation();
   const status = useStatus();
   const listed = DIMENSIONS.filter((dimension) => dimension !== place.page?.dimension);
@@ -115,7 +122,7 @@ function Content({ state, dark }: { state: FeedState; dark: boolean }) {
           </div>
         </div>
         <div class="column side">
-          <Verdicts />
+          {seesAll && <Verdicts />}
           <Stream watched={status} />
           <Reconciliation />
         </div>

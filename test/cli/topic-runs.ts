@@ -25,11 +25,15 @@ export interface Process {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts the program; nothing of the test's own environment but PATH reaches it. */
-export function startClickAgg(name: string, args: readonly string[]): Process {
+/** Starts the program; nothing of the test's own environment but PATH reaches it, and what is given. */
+export function startClickAgg(
+  name: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Process {
   const child: ChildProcess = spawn(process.execPath, [BIN, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env.PATH, ...environment },
   });
   let said = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {

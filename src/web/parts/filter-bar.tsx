@@ -63,13 +63,9 @@ export function ChosenFilters() {
       {DIMENSIONS.flatMap((dimension) =>
         place.filters[dimension].map((value) => (
           <li key={`${dimension} ${value}`}>
-            <button
-              type="button"
-              class="chip"
-              aria-label={`Remove ${DIMENSION_NAMES[dimension].one} ${nameOf(dimension, value)}`}
-              onClick={() => go(toggled(place, dimension, value))}
-            >
-              <span class="chip-kind">{DIMENSION_NAMES[dimension].one}</span>
+            <button type="button" class="chip" onClick={() => go(toggled(place, dimension, value))}>
+              <span class="unseen">Remove </span>
+              <span class="chip-kind">{DIMENSION_NAMES[dimension].one} </span>
               {nameOf(dimension, value)}
               <Icon name="cross" />
             </button>
