@@ -54,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   serve: ['core', 'live', 'stores', 'options', 'ui', 'batch', 'adapters/redis'],
   services: ['options', 'ui'],
   torture: ['core', 'live', 'services', 'ui'],
+  tour: ['ingest', 'services', 'ui'],
   adapters: ['core'],
   // Its snapshots are Parquet files, which DuckDB reads and writes.
   // One of its tables is that of the ads.
