@@ -76,7 +76,6 @@ class Way {
       CLICK_AGG_DATA_DIR: directory,
       CLICK_AGG_BROKERS: servers.brokers,
       CLICK_AGG_TOPIC: `${name}-clicks`,
-      CLICK_AGG_GROUP: `${name}-run`,
       CLICK_AGG_REDIS: servers.redis,
       CLICK_AGG_LIVE_CHANNEL: `${name}:live`,
       CLICK_AGG_STORE: schema('store'),
@@ -103,8 +102,10 @@ class Way {
       '--country-header',
       'CF-IPCountry',
     );
-    const run = this.start('run', '--open-minutes');
-    const lake = this.start('lake', '--flush-interval', '2s');
+    const { name } = this.options;
+    // Of the processes of a group one reads: each of these has to.
+    const run = this.start('run', '--open-minutes', '--group', `${name}-run`);
+    const lake = this.start('lake', '--flush-interval', '2s', '--group', `${name}-lake`);
     const dashboard = this.start('dashboard', '--port', '0');
     const url = await dashboard.url;
     const admin = (await this.command('ads', 'token', '--admin')).trim();
@@ -113,13 +114,14 @@ class Way {
     say(`${this.options.visitors} visitors of ${ingestUrl}`);
     const visits = await this.whileRunning(this.visits(ingestUrl, { url, token: admin }));
     await this.whileRunning(this.counted({ url, token: admin }, visits));
+    this.options.signal.throwIfAborted();
     await this.advertisers(url);
     await this.options.look?.({ url, token: admin });
 
     say('everything ends; the lake is recounted in SQL');
     for (const one of [ingest, run, lake]) await one.stop();
     // What the lake had not read yet when it was stopped.
-    await this.command('lake', '--until-end');
+    await this.command('lake', '--until-end', '--group', `${name}-lake`);
     await this.reconciled({ url, token: admin }, visits);
     await dashboard.stop();
     return this.checks;
@@ -254,7 +256,8 @@ class Way {
 
   /** An answer of the dashboard's server; undefined while it has none. */
   private async ask<T>({ url, token }: Dashboard, path: string): Promise<T | undefined> {
-    const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const headers = { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}${path}`, { headers, signal: this.options.signal });
     return answer.ok ? ((await answer.json()) as T) : undefined;
   }
 }
