@@ -1,6 +1,5 @@
 // Keeps every raw record as Parquet. Writing, checking and merging are src/lake's; here they get their options
 // and tell what they did.
-import { methodHash } from '../core/method-hash.js';
 import { commitReporter, openLakeSource, whileActive } from '../engine/lake-source.js';
 import { EXIT } from '../errors.js';
 import { compactLake } from '../lake/compact.js';
@@ -14,7 +13,7 @@ import { clusterOptions, groupOption, topicOption, topicSpecOf } from '../option
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, integer, onOff, optionalInteger } from '../options/option.js';
-import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
+import { dataDirOption, inputOptions, methodHashesOf, methodOptions } from '../options/shared.js';
 import { compact } from '../ui/progress.js';
 
 const MEGABYTE = 1_000_000;
@@ -210,7 +209,7 @@ export const lakeCommand = command({
             lake,
             signal,
             untilEnd: options.untilEnd || options.input !== undefined,
-            methodHash: methodHash(methodOf(options)),
+            ...methodHashesOf(options),
             flushRecords: options.flushRecords,
             flushIntervalMs: options.flushInterval,
             compactEveryMs: options.compactEvery,

@@ -2,7 +2,6 @@
 // is worth is in src/core/, when it is committed in src/engine/.
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
-import { methodHash } from '../core/method-hash.js';
 import type { LetterOutbox, LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
 import { openVoice, type RunVoice } from '../engine/announce.js';
 import { type DataDir, openDataDir } from '../engine/data-dir.js';
@@ -37,7 +36,7 @@ import { lakePlaceOf, s3Options } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { channelOption, redisOption } from '../options/redis.js';
-import { dataDirOption, inputOptions, methodOf, methodOptions } from '../options/shared.js';
+import { dataDirOption, inputOptions, methodHashesOf, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
 import { checkStore, openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
@@ -175,7 +174,7 @@ function lakeBeside(
     lake: lakePlaceOf(options),
     input: file,
     topic: kafka && { connection: kafka, topic, group: `${group}-lake` },
-    methodHash: methodHash(methodOf(options)),
+    ...methodHashesOf(options),
   });
 }
 

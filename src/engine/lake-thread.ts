@@ -7,6 +7,7 @@ import { errorOf, failureOf, type ThreadFailure } from './thread-failure.js';
 
 export interface LakeThreadOptions extends LakeSourceOptions {
   methodHash: string;
+  methodHashBefore?: string | undefined;
   untilEnd: boolean;
 }
 
@@ -34,12 +35,13 @@ export function startLakeThread(options: LakeThreadOptions): LakeThread {
 }
 
 async function writeInThread(options: LakeThreadOptions, signal: AbortSignal): Promise<LakeResult> {
-  const { lake, methodHash, untilEnd } = options;
+  const { lake, methodHash, methodHashBefore, untilEnd } = options;
   const { source, ...identity } = await openLakeSource(options);
   try {
     const onProgress = commitReporter(source);
     return await whileActive(source, signal, {
-      work: () => writeLake({ source, ...identity, lake, methodHash, untilEnd, signal, onProgress }),
+      work: () =>
+        writeLake({ source, ...identity, lake, methodHash, methodHashBefore, untilEnd, signal, onProgress }),
       idle: nothingWritten(),
     });
   } finally {

@@ -27,6 +27,8 @@ export interface WriteLakeOptions {
   continuesIdentity?: string | undefined;
   /** Kept in the manifest, to tell later how the writer was configured. */
   methodHash?: string | undefined;
+  /** Another one, that is kept where the lake has it: it goes on as it was begun. */
+  methodHashBefore?: string | undefined;
   /** A flush comes after this many records, */
   flushRecords?: number | undefined;
   /** this many bytes of values, */
@@ -263,7 +265,7 @@ class LakeWriter {
     const files = await gathered.writeFiles(this.#seat.state.commit + 1);
     await this.#seat.commit({
       kind: 'flush',
-      methodHash: this.#options.methodHash ?? null,
+      methodHash: this.#methodHash(),
       log,
       partitions: this.#positions.partitionsAfter(files, taken),
       add: files,
@@ -278,6 +280,12 @@ class LakeWriter {
     this.#progress.positions = taken;
     this.#progress.files += files.length;
     this.#options.onProgress?.(this.#progress);
+  }
+
+  #methodHash(): string | null {
+    const { methodHash, methodHashBefore } = this.#options;
+    const isAsBefore = methodHashBefore !== undefined && this.#seat.state.methodHash === methodHashBefore;
+    return (isAsBefore ? methodHashBefore : methodHash) ?? null;
   }
 
   async #compactIfDue(gathering: Gathering): Promise<void> {

@@ -1,5 +1,6 @@
 // Options that more than one command takes, declared once.
 import { METHOD_VERSION, type Method, withInvalidTraffic } from '../core/method.js';
+import { methodHash } from '../core/method-hash.js';
 import {
   duration,
   integer,
@@ -108,6 +109,19 @@ export function methodOf(options: OptionValues<typeof methodOptions>, stored?: M
   };
   const { invalidTraffic } = options;
   return withInvalidTraffic(method, invalidTraffic === undefined ? asBefore : invalidTraffic === 'on');
+}
+
+/** What a lake is marked with: whether it goes on by version 1 of the method is as it was begun, unless told. */
+export function methodHashesOf(options: OptionValues<typeof methodOptions>): {
+  methodHash: string;
+  methodHashBefore: string | undefined;
+} {
+  const method = methodOf(options);
+  const isTold = options.invalidTraffic !== undefined;
+  return {
+    methodHash: methodHash(method),
+    methodHashBefore: isTold ? undefined : methodHash(withInvalidTraffic(method, false)),
+  };
 }
 
 /** A period of event time, `[from, to)`. */

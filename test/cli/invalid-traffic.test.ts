@@ -114,7 +114,7 @@ test('a store that version 1 counted goes on by it, says so, and agrees', async 
     ]);
   const inTwo = join(folder.path, 'in-two');
   await load(inTwo, 1);
-  await jsonOf('run', '--until-end', '--data-dir', inTwo, '--invalid-traffic', 'off');
+  await jsonOf('run', '--until-end', '--data-dir', inTwo, '--lake', '--invalid-traffic', 'off');
   await makeOld(join(inTwo, 'store.duckdb'));
   await load(inTwo, 2);
   const goesOn = await clickAgg(['run', '--until-end', '--data-dir', inTwo, '--lake']);
@@ -132,6 +132,8 @@ test('a store that version 1 counted goes on by it, says so, and agrees', async 
   const report = await jsonOf('reconcile', '--data-dir', inTwo);
   expect(report).toMatchObject({ agree: true, method: { version: 1, hash: '4de2adcb38ced86a' } });
   expect(report.ledger).toMatchObject({ records: 8000, invalid_traffic: 0 });
+  const lake = await jsonOf('lake', 'status', '--data-dir', inTwo);
+  expect(lake).toMatchObject({ method_hash: '4de2adcb38ced86a' });
 });
 
 /** Takes the store's file back to how it was made before there was invalid traffic. */

@@ -1,7 +1,9 @@
 // The lake's SQL against the oracle that reads records with JSON.parse: the same verdict, reason, ad and time for
 // each of thousands of clicks written well and badly.
+import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MARK_MACROS } from '../../src/batch/marks-sql.js';
 import { partitionOfBareLine } from '../oracle/bare-lines.js';
 import { readRecord } from '../oracle/record.js';
 import { batchOf, type DecodedRow, decodeValues } from './decoding.js';
@@ -37,6 +39,23 @@ function compared(row: DecodedRow): DecodedRow {
   return { malformed, ad_id, ...fields, partition, value_bytes, value };
 }
 
+/** What the recomputation makes of the marks in `extra`: the text, '' for none, undefined where it is no mark. */
+async function marksOf(extras: readonly unknown[]): Promise<(string | undefined)[]> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  try {
+    await connection.run(MARK_MACROS);
+    const list = JSON.stringify(extras).replaceAll("'", "''");
+    const reader = await connection.runAndReadAll(
+      `SELECT bad_mark(e), mark_of(e) FROM (SELECT unnest(from_json('${list}', '["VARCHAR"]')) AS e)`,
+    );
+    return reader.getRows().map(([isBad, mark]) => (isBad === true ? undefined : String(mark ?? '')));
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
 async function expectAgreement(values: readonly Uint8Array[]): Promise<void> {
   const rows = await decodeValues(batchOf(values));
   expect(rows).toHaveLength(values.length);
@@ -50,6 +69,21 @@ async function expectAgreement(values: readonly Uint8Array[]): Promise<void> {
 test(`agrees with the oracle on random clicks (seed ${SEED})`, async () => {
   const values = fc.sample(recordValue, { seed: SEED, numRuns: 12_000 });
   await expectAgreement(values);
+});
+
+test(`keeps marks of invalid traffic so that the recomputation reads them as the oracle does (seed ${SEED})`, async () => {
+  const values = fc.sample(recordValue, { seed: SEED + 1, numRuns: 12_000 });
+  const rows = await decodeValues(batchOf(values));
+  const marks = await marksOf(rows.map(({ extra }) => extra));
+  const seen = { bad: 0, none: 0, marked: 0 };
+  for (const [i, value] of values.entries()) {
+    const reading = readRecord(value);
+    if (!('click' in reading)) continue;
+    const { mark } = reading.click;
+    expect(marks[i], Buffer.from(value.subarray(0, 2000)).toString('latin1')).toBe(mark);
+    seen[mark === undefined ? 'bad' : mark === '' ? 'none' : 'marked']++;
+  }
+  expect(Math.min(seen.bad, seen.none, seen.marked)).toBeGreaterThan(50);
 });
 
 test('agrees with the oracle on sizes at the limit', async () => {

@@ -234,6 +234,15 @@ const anyName = fc.oneof(
     arbitrary: fieldName.map((name) => `"\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}"`),
   },
   {
+    weight: 2,
+    arbitrary: fc.constantFrom(
+      '"invalid_traffic"',
+      '"invalid_traffic"',
+      '"invalid\\u005ftraffic"',
+      '"Invalid_traffic"',
+    ),
+  },
+  {
     weight: 3,
     arbitrary: fc.constantFrom(
       '"extra"',
