@@ -2,7 +2,8 @@
 // never fall. The ledger, which may move a click from one verdict to another, is shown as gauges beside them.
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { VERDICTS } from '../core/method.js';
-import type { Commit, LedgerCounts, LiveStatus } from '../core/ports.js';
+import type { Commit, DeadLetter, LedgerCounts, LiveStatus } from '../core/ports.js';
+import { COUNTED_MARKS_MAX } from '../core/stored-rows.js';
 import { VERSION } from '../version.js';
 import { TotalCounter } from './counter.js';
 
@@ -20,6 +21,9 @@ export class RunMetrics {
   #base: LedgerCounts = NOTHING;
 
   #publishedInTurn = 0;
+
+  /** Marks of invalid traffic that have a series of their own: the first ones. */
+  readonly #marks = new Set<string>();
 
   readonly #records = this.#counter('records_total', 'Records that this process gave a verdict');
   readonly #read = this.#counter(
@@ -137,9 +141,16 @@ export class RunMetrics {
     this.#cells.add(cells.count);
     this.#withdrawn.add(withdrawn.length);
     for (const { verdict, reason } of deadLetters) {
-      // Other reasons are sentences that name a click's own figures: a series for each would never end.
-      this.#letters.add(1, { verdict, reason: verdict === 'invalid' ? reason : '' });
+      this.#letters.add(1, { verdict, reason: this.#shownReason(verdict, reason) });
     }
+  }
+
+  /** Other reasons are sentences that name a click's own figures: a series for each would never end. */
+  #shownReason(verdict: DeadLetter['verdict'], reason: string): string {
+    if (verdict === 'invalid') return reason;
+    if (verdict !== 'invalid_traffic') return '';
+    if (this.#marks.size < COUNTED_MARKS_MAX) this.#marks.add(reason);
+    return this.#marks.has(reason) ? reason : '';
   }
 
   /** How far the topic of dead letters is: since this turn began, and what waits. */

@@ -81,6 +81,7 @@ describe('to a file', () => {
       'duplicates',
       'double-clicks',
       'bots',
+      'invalid-traffic-share',
       'malformed',
       'disorder',
       'unusual',
