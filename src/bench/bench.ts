@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { parseDurationMs } from '../options/option.js';
 import { createTerminal } from '../ui/create-terminal.js';
+import { benchIngest } from './ingest.js';
 import { benchKafka } from './kafka.js';
 import { BIN, type Measure, measure } from './measure.js';
 import { benchStores } from './stores.js';
@@ -53,7 +55,7 @@ const EVERYTHING = new Set([
 ]);
 const GROWTH = new Set(['loadgen to a file', 'run', 'lake', 'recomputation']);
 
-// `kafka`, `stores`: only that part.
+// `kafka`, `stores`, `ingest`: only that part.
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -61,6 +63,12 @@ const { values, positionals } = parseArgs({
     clicks: { type: 'string', default: '3000000' },
     growth: { type: 'string', default: '1000000,10000000' },
     json: { type: 'boolean', default: false },
+    // Of `ingest`.
+    seconds: { type: 'string', default: '15' },
+    connections: { type: 'string', default: '128' },
+    rate: { type: 'string', default: '5000' },
+    soak: { type: 'string', default: '0' },
+    outage: { type: 'string', default: '0' },
   },
 });
 const terminal = createTerminal({
@@ -80,6 +88,13 @@ try {
     await benchKafka({ clicks, folder, brokers: values.brokers, terminal });
   } else if (positionals.includes('stores')) {
     await benchStores({ folder, terminal, measure: (args) => measure(folder, args) });
+  } else if (positionals.includes('ingest')) {
+    await benchIngest({
+      ...{ folder, terminal, seconds: Number(values.seconds), connections: Number(values.connections) },
+      rate: Number(values.rate),
+      soakMs: parseDurationMs(values.soak) ?? 0,
+      outageMs: parseDurationMs(values.outage) ?? 0,
+    });
   } else await benchAll();
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -87,6 +87,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@fastify/websocket': ['serve'],
   '@fontsource-variable/inter': ['web'],
   '@node-rs/crc32': ['adapters/kafka'],
+  autocannon: ['bench'],
   'cli-table3': ['ui'],
   commander: ['options'],
   'csv-parse': ['ads'],
@@ -200,6 +201,7 @@ test('packages that are declared are imported, and the other way round', () => {
   // Used by their commands, or as types of other packages.
   const tools = new Set([
     '@biomejs/biome',
+    '@types/autocannon',
     '@types/node',
     '@types/pg',
     '@types/pg-copy-streams',
