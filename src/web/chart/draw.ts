@@ -35,7 +35,8 @@ export function drawOptions({ columns, width, height, now, pointed }: DrawOption
   return {
     width,
     height,
-    padding: [12, 2, 0, 0],
+    // At the right as much as the last label needs.
+    padding: [12, null, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: {
