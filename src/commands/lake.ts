@@ -9,7 +9,7 @@ import { placeName } from '../lake/storage.js';
 import { verifyLake } from '../lake/verify.js';
 import { watchLake } from '../metrics/watching.js';
 import { command } from '../options/command.js';
-import { clusterOptions, groupOption, topicOption, topicSpecOf } from '../options/kafka.js';
+import { clusterOptions, groupOption, lakeGroupOf, topicOption, topicSpecOf } from '../options/kafka.js';
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { metricsOptions } from '../options/metrics.js';
 import { duration, integer, onOff, optionalInteger } from '../options/option.js';
@@ -152,7 +152,7 @@ export const lakeCommand = command({
     ...inputOptions,
     ...clusterOptions,
     ...topicOption,
-    group: groupOption('click-agg-lake'),
+    group: groupOption('; the lake’s has -lake behind its name'),
     untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
     flushRecords: integer({
       flag: 'flush-records',
@@ -190,7 +190,7 @@ export const lakeCommand = command({
     const monitor = await watchLake(options);
     if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
     const { source, ...identity } = await openLakeSource(
-      { ...options, lake, topic: topicSpecOf(options, options.group) },
+      { ...options, lake, topic: topicSpecOf(options, lakeGroupOf(options.group)) },
       (line) => terminal.warn(line),
     );
     const bar = terminal.progress(`lake ${name}`, undefined);

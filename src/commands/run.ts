@@ -28,6 +28,7 @@ import {
   clusterOptions,
   connectionOf,
   groupOption,
+  lakeGroupOf,
   letterTopicOf,
   letterTopicOption,
   topicOption,
@@ -49,7 +50,7 @@ const runOptions = {
   ...clusterOptions,
   ...topicOption,
   ...letterTopicOption,
-  group: groupOption('click-agg'),
+  group: groupOption(),
   untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
   ...s3Options,
   lake: optionalText({
@@ -173,7 +174,7 @@ function lakeBeside(
     ...{ dataDir, partitions, append, untilEnd },
     lake: lakePlaceOf(options),
     input: file,
-    topic: kafka && { connection: kafka, topic, group: `${group}-lake` },
+    topic: kafka && { connection: kafka, topic, group: lakeGroupOf(group) },
     ...methodHashesOf(options),
   });
 }

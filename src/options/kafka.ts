@@ -134,14 +134,19 @@ export function letterTopicOf({
 }
 
 /** The consumer group of a command that reads: of the processes in it one reads, the others stand by. */
-export function groupOption(name: string): OptionSpec<string> {
+export function groupOption(note = ''): OptionSpec<string> {
   return text({
     flag: 'group',
     group: GROUP,
     value: 'NAME',
-    default: name,
-    about: 'consumer group: one process of it reads, the others stand by and take over',
+    default: 'click-agg',
+    about: `consumer group: one process of it reads, the others stand by and take over${note}`,
   });
+}
+
+/** The lake's own group beside the counting's: the same name may stand in the environment for both. */
+export function lakeGroupOf(group: string): string {
+  return `${group}-lake`;
 }
 
 /** The connection that the options make; undefined without --brokers. UsageError: they don't fit together. */

@@ -50,7 +50,7 @@ export function serveOptions(port: string) {
       group: SERVER,
       value: 'HOST',
       default: '127.0.0.1',
-      about: 'listen on this address; any but this machine’s own needs --token-key',
+      about: 'listen on this address; any but this machine’s own needs CLICK_AGG_TOKEN_KEY',
     }),
     port: integer({
       flag: 'port',

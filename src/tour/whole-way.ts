@@ -104,8 +104,8 @@ class Way {
     );
     const { name } = this.options;
     // Of the processes of a group one reads: each of these has to.
-    const run = this.start('run', '--open-minutes', '--group', `${name}-run`);
-    const lake = this.start('lake', '--flush-interval', '2s', '--group', `${name}-lake`);
+    const run = this.start('run', '--open-minutes', '--group', name);
+    const lake = this.start('lake', '--flush-interval', '2s', '--group', name);
     const dashboard = this.start('dashboard', '--port', '0');
     const url = await dashboard.url;
     const admin = (await this.command('ads', 'token', '--admin')).trim();
@@ -121,7 +121,7 @@ class Way {
     say('everything ends; the lake is recounted in SQL');
     for (const one of [ingest, run, lake]) await one.stop();
     // What the lake had not read yet when it was stopped.
-    await this.command('lake', '--until-end', '--group', `${name}-lake`);
+    await this.command('lake', '--until-end', '--group', name);
     await this.reconciled({ url, token: admin }, visits);
     await dashboard.stop();
     return this.checks;

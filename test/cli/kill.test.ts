@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
-import { DEFAULT_METHOD } from '../../src/core/method.js';
+import { DEFAULT_METHOD, VERDICTS } from '../../src/core/method.js';
 import type { DeadLetter, LedgerCounts, TotalsRow } from '../../src/core/ports.js';
 import { recordsOfBareLines } from '../oracle/bare-lines.js';
 import { recordsOfEnvelopes } from '../oracle/fixtures.js';
@@ -214,7 +214,8 @@ function placeOf({ partition, offset, verdict }: DeadLetter | Decisions['verdict
 }
 
 function deadLettersOf({ verdicts }: Decisions): unknown[] {
-  return verdicts.filter(({ verdict }) => ['invalid', 'too_late', 'bot'].includes(verdict)).map(placeOf);
+  const kept = ['invalid', 'too_late', 'invalid_traffic', 'bot'];
+  return verdicts.filter(({ verdict }) => kept.includes(verdict)).map(placeOf);
 }
 
 function ledgerByPartition({ ledgerRows }: Decisions): Map<number, LedgerCounts> {
@@ -231,7 +232,7 @@ function ledgerByPartition({ ledgerRows }: Decisions): Map<number, LedgerCounts>
 }
 
 function emptyCounts(): Omit<LedgerCounts, 'records'> {
-  return { invalid: 0, too_late: 0, duplicate: 0, invalid_traffic: 0, double_click: 0, bot: 0, billable: 0 };
+  return Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Omit<LedgerCounts, 'records'>;
 }
 
 /** Random numbers in [0, 1) by a seed (mulberry32). */

@@ -95,7 +95,7 @@ describe('an option', () => {
 
   test('may stand before the command if every command has it', async () => {
     const { stdout } = await clickAgg(['--json', 'method'], { cwd: directory.path });
-    expect(JSON.parse(stdout).version).toBe(1);
+    expect(JSON.parse(stdout).version).toBe(2);
   });
 
   test('of the file is overruled by the section of the command', async () => {

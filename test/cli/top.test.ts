@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DEFAULT_METHOD } from '../../src/core/method.js';
+import { methodHash } from '../../src/core/method-hash.js';
 import { BIN, clickAgg, temporaryDirectory } from './click-agg.js';
 
 const FIXTURE = resolve(import.meta.dirname, '../../fixtures/bot-burst-over-all-partitions');
@@ -43,7 +45,7 @@ test('at rest it shows the store and says that nothing runs', async () => {
   expect(plain.stdout).toMatch(/^partition +position +lag +watermark +behind$/m);
   const { stdout } = await clickAgg(['top', '--json', '--data-dir', directory.path]);
   const document = JSON.parse(stdout);
-  expect(document).toMatchObject({ live: false, method_hash: '4de2adcb38ced86a', ledger });
+  expect(document).toMatchObject({ live: false, method_hash: methodHash(DEFAULT_METHOD), ledger });
   expect(document.top.ads.reduce((sum: number, { clicks }: { clicks: number }) => sum + clicks, 0)).toBe(
     ledger.billable,
   );

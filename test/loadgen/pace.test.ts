@@ -71,7 +71,8 @@ describe('a paced load', () => {
     const records = await load.start();
     expect(records).toBeLessThan(400_000);
     expect(records).toBeGreaterThan(200_000);
-    expect(load.elapsedMs()).toBeLessThan(64_000);
+    // What is behind by a second at the end is still written, in batches that take two seconds each.
+    expect(load.elapsedMs()).toBeLessThan(68_000);
   });
 
   test('by the clock has clicks arrive when they are made', async () => {
