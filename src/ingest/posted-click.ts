@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Target } from '../ads/ad.js';
 import { FIELD_BYTES_MAX } from '../core/method.js';
+import { KNOWN_FIELDS } from '../core/record-fields.js';
 import { type Address, parseAddress } from './address.js';
 import type { Caller } from './caller.js';
 import { newClickId } from './click-ids.js';
@@ -14,22 +15,7 @@ import { seenBefore } from './redirect.js';
 import type { UserAgentFacts } from './user-agents.js';
 
 /** In the order in which the decoder and the lake read them fastest. */
-const FIELDS = [
-  'click_id',
-  'event_time',
-  'ad_id',
-  'campaign_id',
-  'user_id',
-  'ip_address',
-  'country',
-  'device_type',
-  'user_agent',
-  'referrer',
-  'impression_id',
-  'invalid_traffic',
-  'received_at',
-  'seen',
-] as const;
+const FIELDS = [...KNOWN_FIELDS, 'received_at', 'seen'] as const;
 type Field = (typeof FIELDS)[number];
 const NAMES = new Set<string>(FIELDS);
 
