@@ -56,6 +56,16 @@ test('what another encoder wrote is what is read', async () => {
   );
 });
 
+test('a header may have any name', async () => {
+  const headers = Object.fromEntries([
+    ['__proto__', 'a'],
+    ['constructor', 'b'],
+    ['', 'c'],
+  ]);
+  const [record] = read(await encodedBatch([{ offset: 0, timeMs: 1, key: null, value: null, headers }]));
+  expect(Object.entries(record!.headers!)).toEqual(Object.entries(headers));
+});
+
 test('a batch of which a bit has flipped is refused, or is not seen to be whole', async () => {
   await fc.assert(
     fc.asyncProperty(batch, fc.nat(), fc.integer({ min: 0, max: 7 }), async (records, at, bit) => {

@@ -139,7 +139,8 @@ export class RecordReader {
   /** The headers of the present record as text; of those with the same name the last. */
   headers(): Record<string, string | undefined> {
     this.#at = this.#headersAt;
-    const headers: Record<string, string | undefined> = {};
+    // Without a prototype: `__proto__` is a name like any other.
+    const headers: Record<string, string | undefined> = Object.create(null);
     for (let left = this.#varint(); left > 0; left--) {
       const name = this.#text() ?? '';
       headers[name] = this.#text();
