@@ -1,11 +1,11 @@
 // Fetched records as the batches that came, in the place where kafkajs makes an object of every record: that takes it
 // most of the time, and our columns are filled from the bytes in a third of it. kafkajs has no door for this, so its
-// decoding of fetch responses is replaced, for those consumers alone that are run within `fetchingBatches`. It decides,
+// decoding of fetch responses is replaced, for those consumers alone that are run by `runFetching`. It decides,
 // too, what a reader may see: marks of transactions and what aborted ones wrote stay in the list, so that places in the
 // log can be followed over them, but are not `visible`. (kafkajs's version is fixed in package.json for this file's sake.)
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
-import type { Batch } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
 import { batchesIn, type RecordBatch, RecordReader } from './record-batch.js';
 
 const require = createRequire(import.meta.url);
@@ -47,11 +47,24 @@ interface ResponseModule {
 const scope = new AsyncLocalStorage<true>();
 let isInstalled = false;
 
-/** Runs what starts a consumer, so that its batches hold batches: to be read by `batchesOf`. */
-export function fetchingBatches<T>(start: () => T): T {
+/** What kafkajs's types leave out: the offset that this batch was asked for. */
+type AskedBatch = Batch & { fetchedOffset: string };
+
+/** Runs a consumer so that its batches hold batches, to be read by `batchesOf`; what was read is for `take` to resolve. */
+export function runFetching(
+  consumer: Consumer,
+  take: (payload: EachBatchPayload) => Promise<void>,
+): Promise<void> {
   if (!isInstalled) install();
   isInstalled = true;
-  return scope.run(true, start);
+  return scope.run(true, () =>
+    consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: take }),
+  );
+}
+
+/** The offset that the batch was asked for. */
+export function askedOffset(batch: Batch): number {
+  return Number((batch as AskedBatch).fetchedOffset);
 }
 
 /** The batches of a consumer that was started so; records of the first may lie before what was asked for. */

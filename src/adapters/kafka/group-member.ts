@@ -2,11 +2,11 @@
 // the one, hands over what is fetched, keeps its membership while the reader is slow, and comes back when the
 // broker does. Positions are the caller's: the group's committed offsets are written for lag tools, never read.
 import { randomUUID } from 'node:crypto';
-import type { Batch, Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
+import type { Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
 import type { Positions } from '../../core/ports.js';
 import type { UserError } from '../../errors.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
-import { batchesOf, type FetchedBatch, fetchingBatches } from './fetched-batches.js';
+import { askedOffset, batchesOf, type FetchedBatch, runFetching } from './fetched-batches.js';
 import { oneOwnerAssigner } from './one-owner-assigner.js';
 import { RepeatedWarning } from './repeated-warning.js';
 import { isWorldly, lastingError, troubleOf } from './world-errors.js';
@@ -23,9 +23,6 @@ const REJOIN_MS = 1000;
 const SILENT_MS = 60_000;
 const LEAVE_MS = 5000;
 const HEARTBEATS_A_SESSION = 4;
-
-/** What kafkajs's types leave out: the offset that this batch was asked for. */
-type AskedBatch = Batch & { fetchedOffset: string };
 
 export interface Fetched {
   partition: number;
@@ -172,12 +169,7 @@ export class GroupMember {
       this.#heard();
       await consumer.connect();
       await consumer.subscribe({ topic: this.#options.topic, fromBeginning: true });
-      const running = {
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        eachBatch: (payload: EachBatchPayload) => this.#take(payload),
-      };
-      await fetchingBatches(() => consumer!.run(running));
+      await runFetching(consumer, (payload) => this.#take(payload));
       return await ended;
     } catch (error) {
       return error;
@@ -275,7 +267,7 @@ export class GroupMember {
     const last = batch.lastOffset();
     const isTaken = await reader.fetched({
       partition: batch.partition,
-      from: Number((batch as AskedBatch).fetchedOffset),
+      from: askedOffset(batch),
       next: Number(last) + 1,
       end: Number(batch.highWatermark),
       batches: batchesOf(batch),

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
 import { type KafkaConnection, kafkaClient } from './connection.js';
-import { batchesOf, fetchingBatches } from './fetched-batches.js';
+import { askedOffset, batchesOf, runFetching } from './fetched-batches.js';
 import { RecordReader } from './record-batch.js';
 import { TopicView } from './topic-view.js';
 import { isWorldly, kafkaError } from './world-errors.js';
@@ -30,9 +30,6 @@ const FETCH_PARTITION_BYTES = 262_144;
 const SILENT_MS = 30_000;
 const JOIN_WAIT_MS = 60_000;
 const HEARTBEATS_A_SESSION = 4;
-
-/** What kafkajs's types leave out: the offset that this batch was asked for. */
-type AskedBatch = Batch & { fetchedOffset: string };
 
 /** A record of a topic, with bytes of its own. */
 export interface ScannedRecord {
@@ -123,12 +120,7 @@ class Scan implements TopicScan {
     });
     await consumer.connect();
     await consumer.subscribe({ topic: this.topic, fromBeginning: true });
-    const running = {
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: (payload: EachBatchPayload) => this.#fetched(payload),
-    };
-    await fetchingBatches(() => consumer.run(running));
+    await runFetching(consumer, (payload) => this.#fetched(payload));
     await joined;
   }
 
@@ -178,7 +170,7 @@ class Scan implements TopicScan {
   async #fetched({ batch, isStale, resolveOffset, heartbeat }: EachBatchPayload): Promise<void> {
     const { partition } = batch;
     const lane = this.#lanes.get(partition);
-    const from = Number((batch as AskedBatch).fetchedOffset);
+    const from = askedOffset(batch);
     if (!lane || isStale()) return;
     if (from !== lane.next) {
       // Asked for before we sought, or retention has taken what was to be read.
