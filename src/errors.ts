@@ -57,3 +57,21 @@ export class LakeTakenError extends UserError {
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant violated: ${message} (this is a bug in click-agg)`);
 }
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program has it',
+  EACCES: 'this user may not have it',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+};
+
+/** Why a server could not begin, as a UserError: `can't listen on HOST:PORT: …`; an error that is none of these as it is. */
+export function cannotListen(
+  error: unknown,
+  { host, port }: { host: string; port: number },
+  { act, hint } = { act: 'listen', hint: 'Choose another --port (0: any free one) or --host.' },
+): unknown {
+  const reason = LISTEN_REASONS[(error as NodeJS.ErrnoException).code ?? ''];
+  if (!reason) return error;
+  return new UserError(`can't ${act} on ${host}:${port}: ${reason}`, { hint, cause: error });
+}

@@ -1,5 +1,7 @@
 // Questions to the ads table, gathered: while one is on its way, those that come wait together for the next. So a
 // thousand misses of a moment are a query or two, and a table that doesn't answer is asked once a second, by one.
+
+import { within } from '../pause.js';
 import type { AdsTable, Target } from './ad.js';
 import { TargetsUnavailableError } from './targets.js';
 
@@ -76,17 +78,5 @@ export class TableLookups {
   private lineOf(error: unknown): string {
     const why = error instanceof Error ? error.message : String(error);
     return `no answer from the ads table (${why}): ads that were clicked before go on`;
-  }
-}
-
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`no answer in ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -9,7 +9,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { UserError } from '../errors.js';
+import { cannotListen } from '../errors.js';
 import { keyCheck } from './api-keys.js';
 import { callerReader } from './caller.js';
 import type { Ingestion, Refusal } from './ingestion.js';
@@ -240,20 +240,4 @@ function page(status: number, reason: string): string {
     `<title>${title}</title><body style="font:1.1rem/1.5 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem">` +
     `<h1 style="font-size:1.5rem">${title}</h1><p>${status}: ${reason}.</p></body></html>\n`
   );
-}
-
-function cannotListen(error: unknown, { host, port }: { host: string; port: number }): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program has it',
-    EACCES: 'this user may not have it',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'there is no such host',
-  };
-  const reason = reasons[code ?? ''];
-  if (!reason) return error;
-  return new UserError(`can't listen on ${host}:${port}: ${reason}`, {
-    hint: 'Choose another --port (0: any free one) or --host.',
-    cause: error,
-  });
 }

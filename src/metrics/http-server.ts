@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { UserError } from '../errors.js';
+import { cannotListen } from '../errors.js';
 import type { Answer, Health } from './health.js';
 
 export interface Pages {
@@ -32,7 +32,10 @@ export async function startHttpServer(
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw cannotListen(error, place);
+    throw cannotListen(error, place, {
+      act: 'serve metrics',
+      hint: 'Choose another --metrics-port (0: any free one) or --metrics-host.',
+    });
   }
   // Being watched is no reason to stay.
   server.unref();
@@ -45,22 +48,6 @@ export async function startHttpServer(
       await closed;
     },
   };
-}
-
-function cannotListen(error: unknown, { host, port }: { host: string; port: number }): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program has it',
-    EACCES: 'this user may not have it',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'there is no such host',
-  };
-  const reason = reasons[code ?? ''];
-  if (!reason) return error;
-  return new UserError(`can't serve metrics on ${host}:${port}: ${reason}`, {
-    hint: 'Choose another --metrics-port (0: any free one) or --metrics-host.',
-    cause: error,
-  });
 }
 
 async function answer(pages: Pages, request: IncomingMessage, response: ServerResponse): Promise<void> {

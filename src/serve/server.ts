@@ -6,7 +6,7 @@ import fastifyRateLimit from '@fastify/rate-limit';
 import fastifySwagger from '@fastify/swagger';
 import fastifyWebsocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { UsageError, UserError } from '../errors.js';
+import { cannotListen, UsageError } from '../errors.js';
 import type { StorePlace } from '../stores/open-store.js';
 import { VERSION } from '../version.js';
 import { LIMITS } from './api.js';
@@ -184,18 +184,3 @@ const NAMED_SCHEMAS = {
   buildLocalReference: (json: { $id?: unknown }, _base: unknown, _fragment: unknown, index: number) =>
     typeof json.$id === 'string' ? json.$id : `schema-${index}`,
 };
-
-function cannotListen(error: unknown, { host, port }: ServeOptions): unknown {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program has it',
-    EACCES: 'this user may not have it',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'there is no such host',
-  };
-  const reason = reasons[(error as NodeJS.ErrnoException).code ?? ''];
-  if (!reason) return error;
-  return new UserError(`can't listen on ${host}:${port}: ${reason}`, {
-    hint: 'Choose another --port (0: any free one) or --host.',
-    cause: error,
-  });
-}

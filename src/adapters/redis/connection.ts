@@ -5,6 +5,7 @@
 // quarter of the CPU time, loads in a third of the time and is a tenth of the size.
 import { Redis, type RedisOptions } from 'ioredis';
 import { UsageError, UserError } from '../../errors.js';
+import { within } from '../../pause.js';
 
 /** A redirect waits so long for an answer at most. */
 const ANSWER_WAIT_MS = 50;
@@ -149,6 +150,7 @@ class Connection implements RedisConnection {
     // Of those who come after a silence one asks, so that a silent server holds up one caller a second.
     if (this.gone) this.silentUntilMs = Date.now() + SILENCE_MS;
     try {
+      // Not ioredis' own commandTimeout, which would hurry the handshake of a connection too.
       const answer = await within(this.options.answerWaitMs ?? ANSWER_WAIT_MS, question());
       this.isBack();
       return answer;
@@ -217,19 +219,6 @@ const settings = {
   connectionName: 'click-agg',
   retryStrategy: (times) => Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(times, 10)),
 } satisfies RedisOptions;
-
-/** As ioredis' own commandTimeout, which would hurry the handshake of a connection too. */
-async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`no answer in ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 function isRefusal({ message }: Error): boolean {
   return /^(NOAUTH|WRONGPASS|NOPERM|ERR (invalid password|Client sent AUTH|AUTH))/.test(message);
