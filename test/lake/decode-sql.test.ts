@@ -83,7 +83,8 @@ test(`keeps marks of invalid traffic so that the recomputation reads them as the
     expect(marks[i], Buffer.from(value.subarray(0, 2000)).toString('latin1')).toBe(mark);
     seen[mark === undefined ? 'bad' : mark === '' ? 'none' : 'marked']++;
   }
-  expect(Math.min(seen.bad, seen.none, seen.marked)).toBeGreaterThan(50);
+  // Each kind was there: about 80 of the rarest are to be expected.
+  expect(Math.min(seen.bad, seen.none, seen.marked)).toBeGreaterThan(20);
 });
 
 test('agrees with the oracle on sizes at the limit', async () => {
