@@ -39,6 +39,7 @@ import { duration, type OptionValues, onOff, optionalText } from '../options/opt
 import { channelOption, redisOption } from '../options/redis.js';
 import { dataDirOption, inputOptions, methodHashesOf, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
+import { isFile } from '../stores/kinds.js';
 import { checkStore, openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
@@ -134,7 +135,7 @@ export const runCommand = command({
         ...{ options, dataDir, input, file, untilEnd, lake },
         ...{ monitor, reporter, voice, terminal, signal },
         store: { dataDir: path, store: options.store },
-        lockDataDir: kafka !== undefined && options.store === 'duckdb',
+        lockDataDir: kafka !== undefined && isFile(options.store),
       };
       monitor.watch('source', () => counting.input.ends());
       if (input.shared) await checkStore(counting.store);
@@ -181,7 +182,7 @@ function lakeBeside(
 
 /** Who stands by is ready if the store would be there; one in a file is held by whoever counts. */
 function watchStoreMeanwhile(monitor: RunMonitor, place: StorePlace): void {
-  if (place.store === 'duckdb') return;
+  if (isFile(place.store)) return;
   monitor.watch('store', async () => {
     const reader = await openReaderIfAny(place);
     await reader?.close();

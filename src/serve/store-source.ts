@@ -3,6 +3,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoreReader } from '../core/ports.js';
+import { isFile } from '../stores/kinds.js';
 import { openReaderIfAny, type Reader, type StorePlace } from '../stores/open-store.js';
 
 /** What is asked of the store. */
@@ -21,11 +22,11 @@ export interface StoreSource {
 
 /** The store at this place, whether or not it is there by now. */
 export function storeSource(place: StorePlace): StoreSource {
-  const isFile = place.store === 'duckdb';
+  const inFile = isFile(place.store);
   const inTurn = turns(READS_MAX);
   let kept: Promise<Reader | undefined> | undefined;
   const opened = async (): Promise<Reader | undefined> => {
-    if (isFile) return await openReaderIfAny(place);
+    if (inFile) return await openReaderIfAny(place);
     kept ??= openReaderIfAny(place);
     const [outcome] = await Promise.allSettled([kept]);
     // Not there yet, or not reachable: asked anew the next time.
@@ -40,14 +41,14 @@ export function storeSource(place: StorePlace): StoreSource {
       try {
         return await work(reader);
       } finally {
-        if (isFile) await reader.close();
+        if (inFile) await reader.close();
       }
     });
   let seen = { file: '', fingerprint: '' };
   return {
     read,
     async fingerprint() {
-      const file = isFile ? await fileState(place.dataDir) : undefined;
+      const file = inFile ? await fileState(place.dataDir) : undefined;
       if (file !== undefined && file === seen.file) return seen.fingerprint;
       const standing = await read((reader) => reader.standing());
       seen = { file: file ?? '', fingerprint: JSON.stringify(standing?.positions ?? []) };

@@ -1,12 +1,14 @@
-// The one place that names stores. A store in a file belongs to one process: while a `run` lives, the others ask
-// that run. A store on a server is opened by everyone. Each kind is loaded when it is named: their packages are big.
+// Stores opened by their place. A store in a file belongs to one process: while a `run` lives, the others ask that
+// run. A store on a server is opened by everyone.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PostgresStoreOptions } from '../adapters/postgres/store.js';
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
+import { isFile, type OpenOptions, type Reader, type ReadOptions, serverOf } from './kinds.js';
+
+export type { Reader } from './kinds.js';
 
 /** A run that begins or ends holds the file for a moment without being there to ask. */
 const CHANGE_WAIT_MS = 10_000;
@@ -19,17 +21,13 @@ export interface StorePlace {
   store: string;
 }
 
-/** Totals and the books that can be read. */
-export type Reader = StoreReader &
-  Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
-
 /** The store for its one writer, made if there is none. UserError: it can't be used, and why. */
 export async function openStore(
   { dataDir, store }: StorePlace,
-  options: PostgresStoreOptions = {},
+  options: OpenOptions = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
   if (isFile(store)) return await (await duckdb()).openStore(fileOf(dataDir));
-  return await (await postgres()).openStore(store, options);
+  return await (await serverOf(store)).openStore(store, options);
 }
 
 /**
@@ -37,20 +35,24 @@ export async function openStore(
  * now. A file belongs to whoever counts. UserError: it can't be used, and why.
  */
 export async function checkStore({ store }: StorePlace): Promise<void> {
-  if (!isFile(store)) await (await postgres()).checkStore(store);
+  if (!isFile(store)) await (await serverOf(store)).checkStore(store);
 }
 
 /** Totals to read: from the living run or its file, or from the server. UserError: nothing was counted yet. */
-export async function openReader(place: StorePlace): Promise<Reader> {
+export async function openReader(place: StorePlace, options: ReadOptions = {}): Promise<Reader> {
   if (isFile(place.store))
     return await liveOrFile(place.dataDir, async (path) => await (await duckdb()).openStoreReader(path));
-  return snapshotWhole(place, await onServer(place, (await postgres()).openStoreReader));
+  const { openStoreReader } = await serverOf(place.store);
+  return snapshotWhole(place, await onServer(place, (url) => openStoreReader(url, options)));
 }
 
 /** As `openReader`; undefined where nothing was counted yet. */
-export async function openReaderIfAny(place: StorePlace): Promise<Reader | undefined> {
+export async function openReaderIfAny(
+  place: StorePlace,
+  options: ReadOptions = {},
+): Promise<Reader | undefined> {
   try {
-    return await openReader(place);
+    return await openReader(place, options);
   } catch (error) {
     if (error instanceof NothingCounted) return undefined;
     throw error;
@@ -61,15 +63,11 @@ export async function openReaderIfAny(place: StorePlace): Promise<Reader | undef
 export async function openBooks(place: StorePlace): Promise<StoreReader & StoreBooks> {
   if (isFile(place.store))
     return await liveOrFile(place.dataDir, async (path) => await (await duckdb()).openStore(path));
-  return snapshotWhole(place, await onServer(place, (await postgres()).openStoreBooks));
+  const { openStoreBooks } = await serverOf(place.store);
+  return snapshotWhole(place, await onServer(place, (url) => openStoreBooks(url)));
 }
 
 const duckdb = () => import('../adapters/duckdb/store.js');
-const postgres = () => import('../adapters/postgres/store.js');
-
-function isFile(store: string): boolean {
-  return store === 'duckdb';
-}
 
 /** There is no store yet. */
 class NothingCounted extends UserError {
@@ -84,7 +82,7 @@ function fileOf(dataDir: string): string {
 
 async function onServer<T>({ store }: StorePlace, open: (url: string) => Promise<T | undefined>): Promise<T> {
   const opened = await open(store);
-  if (opened === undefined) throw new NothingCounted((await postgres()).storeName(store), '--store');
+  if (opened === undefined) throw new NothingCounted((await serverOf(store)).storeName(store), '--store');
   return opened;
 }
 
