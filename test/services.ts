@@ -27,6 +27,7 @@ export interface Addresses {
   postgres: Record<'url', string>;
   redis: Record<'url', string>;
   s3: Record<'endpoint' | 'accessKeyId' | 'secretAccessKey' | 'region', string>;
+  dynamodb: Record<'endpoint' | 'accessKeyId' | 'secretAccessKey' | 'region', string>;
 }
 
 /** A first start may fetch the part: by Go's compiler in the worst case. Give it to `beforeAll`. */

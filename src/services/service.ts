@@ -16,6 +16,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.js';
+import { dynamodb } from './dynamodb.js';
 import { debianPackage } from './fetching.js';
 import { kafka } from './kafka.js';
 import type { Address, Part, PartName, Place, Say } from './part.js';
@@ -25,7 +26,13 @@ import { redis } from './redis.js';
 import { s3 } from './s3.js';
 import { waitForLock } from './waiting-lock.js';
 
-export const PARTS: Readonly<Record<PartName, Part>> = { kafka, postgres, redis, s3 };
+export const PARTS: Readonly<Record<PartName, Part>> = {
+  kafka,
+  postgres,
+  redis,
+  s3,
+  dynamodb,
+};
 
 const READY_MS = 120_000;
 const STOP_MS = 30_000;
@@ -37,7 +44,7 @@ export interface ServiceOptions {
   directory: string;
   /** Port of 127.0.0.1; undefined: the one it had, or a free one. */
   port?: number | undefined;
-  /** Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment). */
+  /** Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local: options). */
   settings?: Readonly<Record<string, string>>;
   say?: Say;
 }
