@@ -79,9 +79,9 @@ export const ENTRY_BYTES_MAX = 256 * 1024;
 
 export interface Entry {
   kind: EntryKind;
-  /** Any text; entries of one partition are read together. */
+  /** Any text of at most 512 bytes, not empty; entries of one partition are read together. */
   partition: string;
-  /** Any text; a partition's entries are ordered by its bytes. */
+  /** Any text of at most 512 bytes, not empty; a partition's entries are ordered by its bytes. */
   key: string;
   /** At most ENTRY_BYTES_MAX; undefined deletes. */
   value: Uint8Array | undefined;
