@@ -28,6 +28,8 @@ export interface Addresses {
   redis: Record<'url', string>;
   s3: Record<'endpoint' | 'accessKeyId' | 'secretAccessKey' | 'region', string>;
   dynamodb: Record<'endpoint' | 'accessKeyId' | 'secretAccessKey' | 'region', string>;
+  /** url: of the superuser, with a keyspace that is not there yet. */
+  cassandra: Record<'url' | 'contactPoint' | 'datacenter' | 'username' | 'password', string>;
 }
 
 /** A first start may fetch the part: by Go's compiler in the worst case. Give it to `beforeAll`. */

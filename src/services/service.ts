@@ -16,6 +16,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.js';
+import { cassandra } from './cassandra.js';
 import { dynamodb } from './dynamodb.js';
 import { debianPackage } from './fetching.js';
 import { kafka } from './kafka.js';
@@ -32,6 +33,7 @@ export const PARTS: Readonly<Record<PartName, Part>> = {
   redis,
   s3,
   dynamodb,
+  cassandra,
 };
 
 const READY_MS = 120_000;
@@ -44,7 +46,10 @@ export interface ServiceOptions {
   directory: string;
   /** Port of 127.0.0.1; undefined: the one it had, or a free one. */
   port?: number | undefined;
-  /** Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local: options). */
+  /**
+   * Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local:
+   * options, Cassandra: cassandra.yaml).
+   */
   settings?: Readonly<Record<string, string>>;
   say?: Say;
 }

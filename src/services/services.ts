@@ -20,6 +20,7 @@ Parts:
   redis      Redis as installed, or by apt-get
   s3         ${PARTS.s3.software}, built by go install
   dynamodb   ${PARTS.dynamodb.software}, fetched by Maven
+  cassandra  ${PARTS.cassandra.software}, fetched by Maven
 Only for fetch:
   chromium   a browser for tests of the web dashboard, by apt-get if none is installed
 Without parts: all of them (start, status, fetch), or all that run (stop).

@@ -88,6 +88,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@fontsource-variable/inter': ['web'],
   '@node-rs/crc32': ['adapters/kafka'],
   autocannon: ['bench'],
+  'cassandra-driver': ['adapters/cassandra', 'services'],
   'cli-table3': ['ui'],
   commander: ['options'],
   'csv-parse': ['ads'],
