@@ -144,6 +144,11 @@ export interface Commit {
   checkpoint: Checkpoint | undefined;
   /** All cells are written, those of minutes still open too (provisional). Else open minutes are only in memory. */
   complete: boolean;
+  /**
+   * The store's `commits` when it is made; absent: one more than before. A store that has made as many or more already
+   * leaves it alone, so that whoever repeats commits to a store that follows another one need not know how far it came.
+   */
+  number?: number | undefined;
 }
 
 /** What the store knows when a run starts. */
@@ -155,9 +160,11 @@ export interface StoredState {
   method: Method | undefined;
   /** What was counted: a name and fingerprint of the log or file, as the source gave it. */
   sourceIdentity: string | undefined;
+  /** Number of the last commit; 0 in a new store. */
+  commits: number;
 }
 
-export type Standing = Pick<StoredState, 'positions' | 'methodHash' | 'method'>;
+export type Standing = Pick<StoredState, 'positions' | 'methodHash' | 'method' | 'commits'>;
 
 // ----------------------------------------------------------------------------------------------- stores
 

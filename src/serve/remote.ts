@@ -8,7 +8,8 @@ const ANSWER_WAIT_MS = 10_000;
 /** Rows of one answer: top asks for much less. */
 const ROWS_MAX = 100_000;
 
-export interface RemoteStore extends Pick<StoreReader, 'query' | 'ledger' | 'standing'> {
+export interface RemoteStore extends Pick<StoreReader, 'query' | 'ledger'> {
+  standing(): Promise<Omit<Standing, 'commits'>>;
   /** The living run; undefined: none lives. */
   status(): Promise<LiveStatus | undefined>;
 }
@@ -36,7 +37,7 @@ export function remoteStore(url: string, token: string | undefined): RemoteStore
       const answer = await status();
       return answer.run ? liveStatus(answer, answer.ledger) : undefined;
     },
-    async standing(): Promise<Standing> {
+    async standing() {
       const { partitions, as_of } = await status();
       const positions = (partitions ?? []).map(({ partition, position, watermark }) => ({
         ...{ partition, position, rewindOffset: position, rewindMaxEventTimeMs: -Infinity },

@@ -146,7 +146,7 @@ async function unanswered(meant: Meant, context: { scope: Scope; tide: Tide }): 
   const nothing = {
     query: async () => [],
     ledger: async () => NO_RECORDS,
-    standing: async () => ({ positions: [], method: undefined, methodHash: undefined }),
+    standing: async () => ({ positions: [], method: undefined, methodHash: undefined, commits: 0 }),
   };
   if (meant.kind === 'totals') return await totalsAnswer(nothing, meant, context);
   if (meant.kind === 'series') return await seriesAnswer(nothing, meant, context);

@@ -141,6 +141,7 @@ async function makeOld(path: string): Promise<void> {
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();
   await connection.run(`ALTER TABLE ledger DROP COLUMN invalid_traffic;
+    DELETE FROM meta WHERE name = 'commits';
     UPDATE meta SET value = '2' WHERE name = 'schema_version'`);
   connection.closeSync();
   instance.closeSync();

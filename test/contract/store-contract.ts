@@ -76,6 +76,7 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
         methodHash: undefined,
         method: undefined,
         sourceIdentity: undefined,
+        commits: 0,
       });
       expect(await store.query(EVERYTHING)).toEqual([]);
       expect((await store.ledger()).records).toBe(0);
@@ -106,11 +107,13 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
         methodHash: methodHash(DEFAULT_METHOD),
         method: DEFAULT_METHOD,
         sourceIdentity: 'log 1',
+        commits: 1,
       });
       expect(await store.standing()).toEqual({
         positions: [position],
         methodHash: methodHash(DEFAULT_METHOD),
         method: DEFAULT_METHOD,
+        commits: 1,
       });
       expect(await totals()).toEqual([['2026-02-22T10:00:00Z', 'ad-1', 1]]);
     });
@@ -120,9 +123,40 @@ export function describeStore(name: string, { open }: StoreUnderTest): void {
       await store.commit(commitOf({ cells: [cell()], checkpoint }));
       const before = await store.state();
       await store.commit(commitOf({}));
-      expect(await store.state()).toEqual(before);
+      expect(await store.state()).toEqual({ ...before, commits: 2 });
       expect(before.checkpoint).toEqual(checkpoint);
       expect(await totals()).toEqual([['2026-02-22T10:00:00Z', 'ad-1', 1]]);
+    });
+
+    test('commits are numbered; one with a number that was reached is made already, and a jump is followed', async () => {
+      const numbered = (number: number | undefined, parts: { clicks: number; rewrite?: boolean }) =>
+        store.commit(
+          commitOf({
+            cells: [cell(parts)],
+            ledger: [ledgerChange(0, START_MS, { billable: 1 })],
+            deadLetters: [deadLetter({ partition: 0, offset: parts.clicks })],
+            number,
+          }),
+        );
+      const standing = async () => [
+        (await store.standing()).commits,
+        (await totals()).map(([, , clicks]) => clicks),
+        (await store.ledger()).billable,
+        (await store.deadLetters(NO_FILTER)).length,
+      ];
+      await numbered(undefined, { clicks: 1 });
+      await numbered(1, { clicks: 9, rewrite: true });
+      expect(await standing()).toEqual([1, [1], 1, 1]);
+      await numbered(7, { clicks: 2, rewrite: true });
+      expect(await standing()).toEqual([7, [2], 2, 2]);
+      await reopen();
+      await store.takeOver();
+      for (const number of [7, 3]) await numbered(number, { clicks: 9, rewrite: true });
+      expect(await standing()).toEqual([7, [2], 2, 2]);
+      await numbered(undefined, { clicks: 3, rewrite: true });
+      expect(await standing()).toEqual([8, [3], 3, 3]);
+      await numbered(9, { clicks: 4, rewrite: true });
+      expect(await standing()).toEqual([9, [4], 4, 4]);
     });
 
     test('rewriting a cell replaces its clicks, and writing the same again changes nothing', async () => {

@@ -13,6 +13,7 @@ export class MemoryStore {
     methodHash: undefined,
     method: undefined,
     sourceIdentity: undefined,
+    commits: 0,
   };
 
   state(): StoredState {
@@ -50,6 +51,7 @@ export class MemoryStore {
     }
     this.stored = structuredClone({
       ...this.stored,
+      commits: this.stored.commits + 1,
       positions: [...positions.values()],
       checkpoint: commit.checkpoint ?? this.stored.checkpoint,
     });

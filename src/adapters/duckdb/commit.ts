@@ -40,12 +40,19 @@ const REPLACE_CHECKPOINT = `
   DELETE FROM checkpoint;
   INSERT INTO checkpoint FROM new_checkpoint;`;
 
-/** Hands the commit over and gives the statements that make it so; `arrival` numbers its first event of dead letters. */
+export interface CommitNumbers {
+  /** Of the commit itself. */
+  commit: number;
+  /** Of its first event of dead letters. */
+  arrival: number;
+}
+
+/** Hands the commit over and gives the statements that make it so. */
 export async function stageCommit(
   connection: DuckDBConnection,
   commit: Commit,
   dictionary: Dictionary,
-  arrival: number,
+  { commit: number, arrival }: CommitNumbers,
 ): Promise<string> {
   const statements: string[] = [];
   if (commit.cells.count > 0) {
@@ -72,7 +79,10 @@ export async function stageCommit(
     await stageCheckpoint(connection, commit.checkpoint);
     statements.push(REPLACE_CHECKPOINT);
   }
-  statements.push(`UPDATE meta SET value = '${commit.complete}' WHERE name = 'complete';`);
+  statements.push(
+    `UPDATE meta SET value = '${commit.complete}' WHERE name = 'complete';`,
+    `UPDATE meta SET value = '${number}' WHERE name = 'commits';`,
+  );
   return statements.join('\n');
 }
 

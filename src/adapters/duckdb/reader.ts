@@ -70,6 +70,7 @@ async function readStanding(connection: DuckDBConnection, known?: Map<unknown, s
   return {
     positions: await readPositions(connection),
     methodHash: meta.get('method_hash'),
+    commits: Number(meta.get('commits') ?? 0),
     method: method === undefined ? undefined : (JSON.parse(method) as Method),
   };
 }

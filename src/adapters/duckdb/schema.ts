@@ -6,7 +6,7 @@ import { UserError } from '../../errors.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** Version of the tables below. A file with a greater one is refused. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Letters that were taken back, with both events' numbers: whoever passes letters on needs to know of them. */
 const WITHDRAWN_LETTERS = `
@@ -56,7 +56,7 @@ const TABLES = `
     line BIGINT, period_id VARCHAR, campaign_id VARCHAR, clicks BIGINT, price_per_click VARCHAR, amount VARCHAR,
     currency VARCHAR, cause VARCHAR, recorded_at BIGINT
   );
-  INSERT INTO meta VALUES ('schema_version', '${SCHEMA_VERSION}'), ('complete', 'true');
+  INSERT INTO meta VALUES ('schema_version', '${SCHEMA_VERSION}'), ('complete', 'true'), ('commits', '0');
 `;
 
 /**
@@ -83,6 +83,7 @@ export const STAGES = `
 const MIGRATIONS: Readonly<Record<number, string>> = {
   1: WITHDRAWN_LETTERS,
   2: 'ALTER TABLE ledger ADD COLUMN invalid_traffic BIGINT DEFAULT 0;',
+  3: `INSERT INTO meta VALUES ('commits', '0');`,
 };
 
 /** Makes the tables if the file is new, or brings them up to date, and makes the writer's temporary ones. */

@@ -7,7 +7,7 @@ import { methodHash } from '../../core/method-hash.js';
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
 import { invariant, UserError } from '../../errors.js';
 import { type BooksReader, createBooks, createBooksReader } from './books.js';
-import { stageCommit } from './commit.js';
+import { type CommitNumbers, stageCommit } from './commit.js';
 import { Dictionary } from './dictionary.js';
 import { openFile, type StoreFile } from './file.js';
 import { createOutbox, nextArrival } from './letter-outbox.js';
@@ -49,7 +49,8 @@ export async function openStore(path: string): Promise<Store & StoreBooks & Lett
   try {
     const connection = await file.connect();
     await file.explained(prepareForWriting(connection, path));
-    return writer(file, connection, await nextArrival(connection));
+    const next = { commit: (await commitsOf(connection)) + 1, arrival: await nextArrival(connection) };
+    return writer(file, connection, next);
   } catch (error) {
     file.closeSync();
     throw error;
@@ -59,10 +60,9 @@ export async function openStore(path: string): Promise<Store & StoreBooks & Lett
 function writer(
   file: StoreFile,
   connection: DuckDBConnection,
-  firstArrival: number,
+  next: CommitNumbers,
 ): Store & StoreBooks & LetterOutbox {
   const dictionary = new Dictionary(connection);
-  let arrival = firstArrival;
   let turn: Promise<unknown> = Promise.resolve();
   let closed = false;
   let failed = false;
@@ -86,10 +86,13 @@ function writer(
     begin: (identity) => transact(() => recordIdentity(connection, identity)),
     commit: (commit) =>
       inTurn(async () => {
+        const numbers = { ...next, commit: commit.number ?? next.commit };
+        if (numbers.commit < next.commit) return;
         try {
-          const statements = await stageCommit(connection, commit, dictionary, arrival);
+          const statements = await stageCommit(connection, commit, dictionary, numbers);
           await inTransaction(connection, () => connection.run(statements));
-          arrival += commit.withdrawn.length + commit.deadLetters.length;
+          next.commit = numbers.commit + 1;
+          next.arrival += commit.withdrawn.length + commit.deadLetters.length;
         } finally {
           await clearStages(connection);
         }
@@ -109,6 +112,10 @@ function writer(
       }
     },
   };
+}
+
+async function commitsOf(connection: DuckDBConnection): Promise<number> {
+  return await numberOf(connection, `SELECT value::BIGINT FROM meta WHERE name = 'commits'`);
 }
 
 /** After a failure the file may be unusable, and then so are its temporary tables. */

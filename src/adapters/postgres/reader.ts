@@ -70,7 +70,9 @@ export async function readState(client: pg.ClientBase): Promise<StoredState> {
 
 async function readStanding(client: pg.ClientBase): Promise<Standing> {
   const [identity] = await rowsOf(client, 'SELECT method, method_hash FROM identity');
+  const [writer] = await rowsOf(client, 'SELECT commits FROM writer');
   return {
+    commits: Number(writer?.[0] ?? 0),
     positions: await readPositions(client),
     method: identity && (identity[0] as Method),
     methodHash: identity && String(identity[1]),

@@ -74,18 +74,20 @@ export class Writer {
   /** Makes a commit, exactly once, however often the connection is lost meanwhile. FencedError: another one owns the store. */
   commit(commit: Commit): Promise<void> {
     return this.inTurn(async () => {
+      const number = commit.number ?? this.commits + 1;
+      if (number <= this.commits) return;
       await this.persistently((client, attempt) =>
         inTransaction(client, 'write', async () => {
           const staged = await stageCells(client, commit.cells);
           const commits = await this.lock(client);
           // The connection was lost between the server's COMMIT and its answer.
-          if (attempt > 0 && commits === this.commits + 1) return;
+          if (attempt > 0 && commits === number) return;
           if (commits !== this.commits) throw new FencedError();
           await applyCommit(client, commit, staged);
-          await client.query(COUNT_COMMIT, [this.commits + 1, commit.complete]);
+          await client.query(COUNT_COMMIT, [number, commit.complete]);
         }),
       );
-      this.commits++;
+      this.commits = number;
     });
   }
 

@@ -1,7 +1,14 @@
 // What `click-agg top` shows at one moment, read from a living run or from a store: the same for the
 // dashboard, the plain tables and JSON.
 import { BUCKET_MS } from '../../core/method.js';
-import type { GroupColumn, LedgerCounts, LiveStatus, StoreReader, TotalsQuery } from '../../core/ports.js';
+import type {
+  GroupColumn,
+  LedgerCounts,
+  LiveStatus,
+  Standing,
+  StoreReader,
+  TotalsQuery,
+} from '../../core/ports.js';
 
 export const VIEWS = ['ads', 'campaigns', 'countries', 'devices'] as const;
 export type View = (typeof VIEWS)[number];
@@ -108,7 +115,7 @@ export async function readLive(reader: LiveReader, request: ListRequest): Promis
 
 /** What a store holds that no run writes to at the moment, with the asked lists. */
 export async function readAtRest(
-  reader: Pick<StoreReader, 'standing' | 'ledger' | 'query'>,
+  reader: Pick<StoreReader, 'ledger' | 'query'> & { standing(): Promise<Omit<Standing, 'commits'>> },
   request: ListRequest,
 ): Promise<Snapshot> {
   const { positions, method, methodHash } = await reader.standing();

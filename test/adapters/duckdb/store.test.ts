@@ -71,8 +71,8 @@ describe('the DuckDB file', () => {
 
   test('of a newer version is refused', async () => {
     await (await openStore(path)).close();
-    await alter(path, `UPDATE meta SET value = '4' WHERE name = 'schema_version'`);
-    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 4\)/);
+    await alter(path, `UPDATE meta SET value = '5' WHERE name = 'schema_version'`);
+    await expect(openStore(path)).rejects.toThrow(/newer click-agg \(store version 5\)/);
     await expect(openStoreReader(path)).rejects.toThrow(/newer click-agg/);
   });
 
@@ -82,7 +82,7 @@ describe('the DuckDB file', () => {
     await before.close();
     await alter(
       path,
-      `DROP TABLE withdrawn_letters; DELETE FROM meta WHERE name = 'store_id';
+      `DROP TABLE withdrawn_letters; DELETE FROM meta WHERE name IN ('store_id', 'commits');
        ALTER TABLE ledger DROP COLUMN invalid_traffic;
        UPDATE meta SET value = '1' WHERE name = 'schema_version'`,
     );
@@ -96,6 +96,7 @@ describe('the DuckDB file', () => {
     const again = await openStore(path);
     expect(await again.letterStream()).toEqual({ id, last: -1, published: -1 });
     expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await again.standing()).commits).toBe(1);
     expect(await again.ledger()).toMatchObject({ records: 11, bot: 2, invalid_traffic: 3, billable: 6 });
     await again.close();
   });
