@@ -40,6 +40,8 @@ export function sqlText(text: string): string {
  * are of format version 1, zstd, because parquetjs-lite reads no later version and none of its encodings.
  */
 const ROW_GROUP_ROWS = 250_000;
+/** Clicks are mostly random ids: of zstd's levels this one takes a quarter less time than 3, and no more bytes. */
+const ZSTD_LEVEL = 1;
 
 /** Writes `from` (everything behind FROM, with all of the lake's columns) as one lake file. Returns its rows. */
 export async function copyToParquet(
@@ -48,7 +50,8 @@ export async function copyToParquet(
 ): Promise<number> {
   const result = await connection.runAndReadAll(
     `COPY (SELECT ${LAKE_COLUMN_LIST} FROM ${from}) TO ${sqlText(path)}
-     (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
+     (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL}, PARQUET_VERSION v1,
+      ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`,
   );
   return Number(result.getRows()[0]?.[0] ?? 0);
 }
