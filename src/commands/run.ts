@@ -40,7 +40,7 @@ import { channelOption, redisOption } from '../options/redis.js';
 import { dataDirOption, inputOptions, methodHashesOf, methodOf, methodOptions } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
 import { isFile } from '../stores/kinds.js';
-import { checkStore, openReaderIfAny, openStore, type StorePlace } from '../stores/open-store.js';
+import { checkStore, openReaderIfAny, openStore, preload, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
 
@@ -123,10 +123,13 @@ export const runCommand = command({
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
       const warn = (line: string): void => terminal.warn(line);
-      input = await openDecodedInput(
+      const opening = openDecodedInput(
         { source: sourceOf(options, kafka, file, dataDir.logDir), method: methodOf(options), partitions },
         warn,
       );
+      // The decoding thread takes as long to begin as the database to be loaded: let them do it side by side.
+      preload(options.store);
+      input = await opening;
       const untilEnd = options.untilEnd || file !== undefined;
       if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, untilEnd });
       const reporter = runReporter(terminal);

@@ -21,6 +21,11 @@ export interface StorePlace {
   store: string;
 }
 
+/** Begins to load what opening such a store takes; what goes wrong with it, opening will say. */
+export function preload(store: string): void {
+  void Promise.allSettled([isFile(store) ? duckdb() : serverOf(store)]);
+}
+
 /** The store for its one writer, made if there is none. UserError: it can't be used, and why. */
 export async function openStore(
   { dataDir, store }: StorePlace,
