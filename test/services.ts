@@ -30,6 +30,8 @@ export interface Addresses {
   dynamodb: Record<'endpoint' | 'accessKeyId' | 'secretAccessKey' | 'region', string>;
   /** url: of the superuser, with a keyspace that is not there yet. */
   cassandra: Record<'url' | 'contactPoint' | 'datacenter' | 'username' | 'password', string>;
+  /** Of the user who may do everything, without a password. */
+  clickhouse: Record<'url', string>;
 }
 
 /** A first start may fetch the part: by Go's compiler in the worst case. Give it to `beforeAll`. */

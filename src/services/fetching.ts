@@ -1,4 +1,4 @@
-// Brings programs that are missing: jars by Maven, Debian's packages, Go programs built here. What was built or
+// Brings programs that are missing: jars by Maven, Debian's packages, Python's, Go programs built here. What was built or
 // downloaded stays in the user's cache folder, so that it is fetched once a machine.
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -82,6 +82,17 @@ export async function goProgram(name: string, module: string, say: Say): Promise
       env: { ...process.env, GOBIN: work },
     })`go install ${module}`;
     if (exitCode !== 0) throw unobtainable(`${name} by go install`, stdout + stderr);
+  });
+}
+
+/** A folder with a Python package, without the packages that it names. `requirement` as pip takes it: `NAME==VERSION`. */
+export async function pythonPackage(name: string, requirement: string, say: Say): Promise<string> {
+  return cached(name, async (work) => {
+    await debianPackage('pip3', 'python3-pip', say);
+    say(`fetching ${name} by pip`);
+    const { exitCode, stdout, stderr } =
+      await run`python3 -m pip install --quiet --no-deps --only-binary :all: --target ${work} ${requirement}`;
+    if (exitCode !== 0) throw unobtainable(`${name} by pip`, stdout + stderr);
   });
 }
 

@@ -1,6 +1,14 @@
 // What all parts have in common: the interface that a file for a server fills.
 
-export const PART_NAMES = ['kafka', 'postgres', 'redis', 's3', 'dynamodb', 'cassandra'] as const;
+export const PART_NAMES = [
+  'kafka',
+  'postgres',
+  'redis',
+  's3',
+  'dynamodb',
+  'cassandra',
+  'clickhouse',
+] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 /** How a client reaches a part: plain values, the same in `--json`, in tests and in service.json. */

@@ -17,6 +17,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.js';
 import { cassandra } from './cassandra.js';
+import { clickhouse } from './clickhouse.js';
 import { dynamodb } from './dynamodb.js';
 import { debianPackage } from './fetching.js';
 import { kafka } from './kafka.js';
@@ -34,6 +35,7 @@ export const PARTS: Readonly<Record<PartName, Part>> = {
   s3,
   dynamodb,
   cassandra,
+  clickhouse,
 };
 
 const READY_MS = 120_000;
@@ -48,7 +50,7 @@ export interface ServiceOptions {
   port?: number | undefined;
   /**
    * Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local:
-   * options, Cassandra: cassandra.yaml).
+   * options, Cassandra: cassandra.yaml, ClickHouse: environment).
    */
   settings?: Readonly<Record<string, string>>;
   say?: Say;

@@ -15,14 +15,15 @@ Starts, stops and shows real servers on 127.0.0.1, each with its files in a fold
 fetched by the first start, or by fetch, which starts nothing.
 
 Parts:
-  kafka      ${PARTS.kafka.software}, fetched by Maven
-  postgres   PostgreSQL as installed, or by apt-get
-  redis      Redis as installed, or by apt-get
-  s3         ${PARTS.s3.software}, built by go install
-  dynamodb   ${PARTS.dynamodb.software}, fetched by Maven
-  cassandra  ${PARTS.cassandra.software}, fetched by Maven
+  kafka       ${PARTS.kafka.software}, fetched by Maven
+  postgres    PostgreSQL as installed, or by apt-get
+  redis       Redis as installed, or by apt-get
+  s3          ${PARTS.s3.software}, built by go install
+  dynamodb    ${PARTS.dynamodb.software}, fetched by Maven
+  cassandra   ${PARTS.cassandra.software}, fetched by Maven
+  clickhouse  ${PARTS.clickhouse.software}: its engine behind an HTTP interface of ours, fetched by pip
 Only for fetch:
-  chromium   a browser for tests of the web dashboard, by apt-get if none is installed
+  chromium    a browser for tests of the web dashboard, by apt-get if none is installed
 Without parts: all of them (start, status, fetch), or all that run (stop).
 
 Options:

@@ -62,6 +62,29 @@ test(
 );
 
 test(
+  'a killed ClickHouse is started again with what was inserted',
+  async () => {
+    const server = await ownService('clickhouse');
+    const ask = async (sql: string) => {
+      const answer = await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body: sql });
+      return await answer.text();
+    };
+    try {
+      expect(await ask('CREATE DATABASE kept')).toBe('');
+      expect(await ask('CREATE TABLE kept.numbers (n UInt8) ENGINE = MergeTree ORDER BY n')).toBe('');
+      expect(await ask('INSERT INTO kept.numbers FORMAT JSONEachRow {"n":7}')).toBe('');
+      await server.kill();
+      await server.start();
+      expect(await ask('SELECT n FROM kept.numbers')).toBe('7\n');
+      expect(await ask('SELECT n FROM kept.letters')).toMatch(/^Code: 60\b.*UNKNOWN_TABLE/);
+    } finally {
+      await server.remove();
+    }
+  },
+  SERVICE_START_MS,
+);
+
+test(
   'the shared server is the same for all who ask',
   async () => {
     const [one, other] = await Promise.all([service('postgres'), service('postgres')]);

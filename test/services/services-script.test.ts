@@ -67,7 +67,10 @@ test('fetch chromium says where the browser is, and it is one', async () => {
 
 test('a mistyped part, action, option or port is one line and what there is', async () => {
   for (const [typed, said] of [
-    [['start', 'redsi'], /there is no part redsi.*\n.*kafka, postgres, redis, s3/],
+    [
+      ['start', 'redsi'],
+      /there is no part redsi.*\n.*kafka, postgres, redis, s3, dynamodb, cassandra, clickhouse/,
+    ],
     [['stat'], /there is no action stat; did you mean start\?\n.*start, stop, status/],
     [['start', 'redis:http'], /redis:http: a port is a number from 1 to 65535/],
     [['status', '--jsno'], /Unknown option '--jsno'/],

@@ -1,0 +1,175 @@
+"""ClickHouse's HTTP interface, as far as click-agg and its tests use it, in front of chDB.
+
+chDB is ClickHouse's engine as a Python library: parser, planner, tables, files and background merges are the real
+ones. Not the real ones are this file's HTTP, its log-in and its limits; there is no cluster and no Keeper.
+
+    python3 chdb-front.py ENGINE DIRECTORY PORT
+
+ENGINE: folder with the chdb package. DIRECTORY: where the databases live. The environment may set
+CLICKHOUSE_PASSWORD, the password of the user `default`. The user `reader` has none and may only read.
+"""
+import base64
+import gzip
+import os
+import queue
+import re
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+ENGINE, DIRECTORY, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sys.path.insert(0, ENGINE)
+import chdb  # noqa: E402
+from chdb import _chdb  # noqa: E402
+
+PASSWORDS = {"default": os.environ.get("CLICKHOUSE_PASSWORD", ""), "reader": ""}
+CONNECTIONS = 16
+# What the URL may carry beside settings.
+NO_SETTINGS = {"query", "query_id", "database", "user", "password", "default_format", "session_id", "session_timeout",
+               "session_check", "compress", "decompress", "buffer_size", "wait_end_of_query", "quota_key", "stacktrace",
+               "role", "client_protocol_version", "enable_http_compression", "send_progress_in_http_headers",
+               "http_headers_progress_interval_ms"}
+# HTTP's status by the error's code, as the server has it; others are 500.
+STATUS = {36: 400, 41: 400, 43: 400, 44: 400, 47: 404, 53: 400, 60: 404, 62: 400, 81: 404, 115: 404, 117: 400,
+          158: 400, 159: 408, 164: 403, 193: 403, 194: 403, 241: 500, 497: 403, 516: 403}
+
+main = _chdb.connect(DIRECTORY)
+
+
+def connections(setup):
+    pool = queue.LifoQueue()
+    for _ in range(CONNECTIONS):
+        connection = _chdb.connect(DIRECTORY)
+        for statement in setup:
+            connection.query(statement, "Null")
+        pool.put(connection)
+    return pool
+
+
+POOLS = {"default": connections([]), "reader": connections(["SET readonly = 1"])}
+
+
+def quoted(value):
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class Refused(Exception):
+    """An answer of the log-in, in the engine's words."""
+
+
+def run(user, sql, url):
+    """Runs one statement as a request asks for it; returns the answer's bytes."""
+    pool = POOLS[user]
+    connection = pool.get()
+    changed = []
+    try:
+        database = url.get("database") or "default"
+        if user == "default" or database != "default":
+            connection.query("USE `" + database.replace("`", "") + "`", "Null")
+        if user == "default":
+            for name, value in url.items():
+                if name in NO_SETTINGS or name.startswith("param_"):
+                    continue
+                connection.query("SET " + re.sub(r"\W", "", name) + " = " + quoted(value), "Null")
+                changed.append(re.sub(r"\W", "", name))
+        params = {name[6:]: value for name, value in url.items() if name.startswith("param_")}
+        answer = connection.query(sql, url.get("default_format") or "TabSeparated", params=params)
+        return bytes(answer.bytes() or b"")
+    finally:
+        for name in changed:
+            connection.query("SET " + name + " = DEFAULT", "Null")
+        pool.put(connection)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # A small answer must not wait for the acknowledgement of its head.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self):
+        self.handle_any()
+
+    def do_POST(self):
+        self.handle_any()
+
+    def handle_any(self):
+        body = self.body()
+        where = urlsplit(self.path)
+        if where.path == "/ping":
+            return self.send(200, b"Ok.\n", {})
+        url = dict(parse_qsl(where.query, keep_blank_values=True))
+        try:
+            user = self.user(url)
+            text = url.get("query", "")
+            sql = (text + "\n" if text and body else text) + body.decode()
+            if not sql.strip():
+                raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)")
+            answer = run(user, sql, url)
+        except (Refused, RuntimeError, chdb.ChdbError) as error:
+            return self.failed(str(error))
+        headers = {"X-ClickHouse-Query-Id": url.get("query_id", ""), "Content-Type": "text/plain; charset=UTF-8"}
+        if "gzip" in self.headers.get("Accept-Encoding", "") and url.get("enable_http_compression") == "1":
+            answer = gzip.compress(answer, 1)
+            headers["Content-Encoding"] = "gzip"
+        return self.send(200, answer, headers)
+
+    def failed(self, message):
+        code = re.search(r"Code: (\d+)", message)
+        code = int(code.group(1)) if code else 1002
+        text = message + " (version " + chdb.engine_version + ")\n"
+        self.send(STATUS.get(code, 500), text.encode(), {"X-ClickHouse-Exception-Code": str(code)})
+
+    def user(self, url):
+        name, password = self.headers.get("X-ClickHouse-User"), self.headers.get("X-ClickHouse-Key", "")
+        basic = self.headers.get("Authorization", "")
+        if basic.startswith("Basic "):
+            name, _, password = base64.b64decode(basic[6:]).decode().partition(":")
+        name = name or url.get("user") or "default"
+        password = password or url.get("password", "")
+        if PASSWORDS.get(name) != password:
+            raise Refused(
+                "Code: 516. DB::Exception: " + name + ": Authentication failed: password is incorrect, or there is "
+                "no user with such name. (AUTHENTICATION_FAILED)")
+        return name
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            parts = []
+            while True:
+                size = int(self.rfile.readline().split(b";")[0], 16)
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+                if size == 0:
+                    break
+            content = b"".join(parts)
+        else:
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
+
+    def send(self, status, content, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+server = Server(("127.0.0.1", PORT), Handler)
+# shutdown() waits for serve_forever, which runs in the thread that gets signals.
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+print("chDB, engine of ClickHouse " + chdb.engine_version + ", on port " + str(PORT), flush=True)
+server.serve_forever(poll_interval=0.1)
+main.close()
+os._exit(0)
