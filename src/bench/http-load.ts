@@ -3,8 +3,11 @@
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
 
-/** Of autocannon's own cost a part is making requests: it goes round through so many. */
-const LINKS = 2000;
+/**
+ * A connection goes round through so many links, other ones than the next connection. autocannon makes all requests of
+ * all connections before it begins, in the time that is measured: with thousands each it is busy for seconds first.
+ */
+const LINKS_EACH = 16;
 const ADS = 1000;
 const BROWSER =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
@@ -36,6 +39,13 @@ export function adsOfLoad(): string {
   ).join('\n');
 }
 
+function linksOf(connection: number): { path: string }[] {
+  return Array.from({ length: LINKS_EACH }, (_, i) => {
+    const link = connection * LINKS_EACH + i;
+    return { path: `/c/ad-${(link * 7919) % ADS}?i=impression-${link}` };
+  });
+}
+
 /** Clicks until the time is over. */
 export async function clickOver({
   url,
@@ -45,14 +55,13 @@ export async function clickOver({
 }: HttpLoadOptions): Promise<HttpLoadResult> {
   const latencyUs = createHistogram();
   const answers: Record<string, number> = {};
+  let connection = 0;
   const { errors, duration } = await new Promise<autocannon.Result>((resolve, reject) => {
     const load = autocannon(
       {
         ...{ url, connections, duration: seconds, ...(rate === undefined ? {} : { overallRate: rate }) },
         headers: { 'user-agent': BROWSER, referer: 'https://news.example/article/17' },
-        requests: Array.from({ length: LINKS }, (_, i) => ({
-          path: `/c/ad-${(i * 7919) % ADS}?i=impression-${i}`,
-        })),
+        setupClient: (client) => client.setRequests(linksOf(connection++)),
       },
       (error: unknown, result) => (error ? reject(error) : resolve(result)),
     );
