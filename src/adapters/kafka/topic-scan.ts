@@ -6,7 +6,7 @@ import { type KafkaConnection, kafkaClient } from './connection.js';
 import { askedOffset, batchesOf, runFetching } from './fetched-batches.js';
 import { RecordReader } from './record-batch.js';
 import { TopicView } from './topic-view.js';
-import { isWorldly, kafkaError } from './world-errors.js';
+import { isWorldly, kafkaError, rootCause } from './world-errors.js';
 
 /** Offsets `[from, to)`. */
 export interface OffsetRange {
@@ -29,6 +29,7 @@ const FETCH_PARTITION_BYTES = 262_144;
 /** Nothing came for so long: the way to the brokers is taken for broken. */
 const SILENT_MS = 30_000;
 const JOIN_WAIT_MS = 60_000;
+const LOADING = 'GROUP_LOAD_IN_PROGRESS';
 const HEARTBEATS_A_SESSION = 4;
 
 /** A record of a topic, with bytes of its own. */
@@ -76,6 +77,7 @@ class Scan implements TopicScan {
   readonly #lanes = new Map<number, Lane>();
   #consumer: Consumer | undefined;
   #take: (partition: number, record: ScannedRecord) => void = () => {};
+  #hasJoined = false;
   #failure: Error | undefined;
   #heardAtMs = 0;
   /** Lets whoever waits look again. */
@@ -99,8 +101,11 @@ class Scan implements TopicScan {
       maxBytesPerPartition: FETCH_PARTITION_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
-      // A broker that has just started loads its groups for a while.
-      retry: { retries: 20, initialRetryTime: 100, maxRetryTime: 1000, restartOnFailure: async () => false },
+      retry: {
+        ...{ retries: 20, initialRetryTime: 100, maxRetryTime: 1000 },
+        // A broker that has just started loads its groups for a while.
+        restartOnFailure: async (error) => !this.#hasJoined && rootCause(error).type === LOADING,
+      },
     });
     this.#consumer = consumer;
     const { GROUP_JOIN, CRASH } = consumer.events;
@@ -108,11 +113,13 @@ class Scan implements TopicScan {
       const timer = setTimeout(() => reject(new NoAnswer()), JOIN_WAIT_MS);
       consumer.on(GROUP_JOIN, () => {
         clearTimeout(timer);
+        this.#hasJoined = true;
         consumer.pause([{ topic: this.topic }]);
         for (const partition of this.#lanes.keys()) this.#seek(partition);
         resolve();
       });
       consumer.on(CRASH, ({ payload }) => {
+        if (payload.restart) return;
         clearTimeout(timer);
         this.#fail(payload.error);
         reject(payload.error);
