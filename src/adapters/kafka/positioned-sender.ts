@@ -1,12 +1,17 @@
 // Sends records of a log to a topic, each exactly once: a transaction holds the records and the position behind them,
 // as the offset of a consumer group that has no members. Whoever opens a sender of the same id fences the one before,
 // whose last transaction is settled then; what the group says afterwards is what the topic holds.
-import type { Admin, Producer } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import type { RawBatch } from '../../core/batches.js';
 import { murmur2, partitionOf } from '../../core/murmur2.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { TopicView } from './topic-view.js';
-import { fencingProducer, type GroupPosition, type PlacedMessage, sendTogether } from './transactions.js';
+import {
+  type FencingProducer,
+  fencingProducer,
+  type GroupPosition,
+  type PlacedRecord,
+} from './transactions.js';
 import { isWorldly } from './world-errors.js';
 
 /**
@@ -36,7 +41,7 @@ export interface PositionedSender {
 export async function openPositionedSender(options: PositionedSenderOptions): Promise<PositionedSender> {
   const { connection, topic, id, signal } = options;
   const view = new TopicView(connection, topic);
-  let producer: Producer | undefined;
+  let producer: FencingProducer | undefined;
   let admin: Admin | undefined;
   let closing: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
@@ -66,7 +71,7 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
     return {
       position,
       send: async (batch, offset) => {
-        await sendTogether(producer!, messagesOf(batch, topic, partitions), { ...place, offset });
+        await producer!.sendTogether(recordsOf(batch, topic, partitions), { ...place, offset });
       },
       close,
     };
@@ -86,22 +91,20 @@ async function committed(
   return offset < 0 ? undefined : offset;
 }
 
-function messagesOf(batch: RawBatch, topic: string, partitions: number): PlacedMessage[] {
-  const bytes = Buffer.from(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
-  return Array.from({ length: batch.count }, (_, i) => {
-    const { key, partition } = placed(batch, bytes, i, partitions);
-    const value = bytes.subarray(batch.valueStart[i], batch.valueEnd[i]);
-    return { topic, partition, key, value, timestamp: String(batch.appendTimeMs[i]) };
-  });
+function* recordsOf(batch: RawBatch, topic: string, partitions: number): Generator<PlacedRecord> {
+  const { bytes, valueStart, valueEnd, appendTimeMs } = batch;
+  for (let i = 0; i < batch.count; i++) {
+    const value = bytes.subarray(valueStart[i], valueEnd[i]);
+    yield { topic, ...placed(batch, i, partitions), value, timeMs: appendTimeMs[i] };
+  }
 }
 
 /** A record without a key goes to the first partition: nothing says where it belongs. */
 function placed(
-  { keyStart, keyEnd }: RawBatch,
-  bytes: Buffer,
+  { bytes, keyStart, keyEnd }: RawBatch,
   i: number,
   partitions: number,
-): { key: Buffer | null; partition: number } {
+): { key: Uint8Array | null; partition: number } {
   const start = keyStart?.[i] ?? -1;
   if (start < 0) return { key: null, partition: 0 };
   const end = keyEnd![i];

@@ -1,24 +1,8 @@
-// A batch of records as it lies in a topic (Kafka's record format, version 2), and its records read from their bytes:
-// nothing is made of a record but the numbers that say where it is. Format: https://kafka.apache.org/documentation/#recordbatch
+// A batch of records as it lies in a topic, and its records read from their bytes: nothing is made of a record but the
+// numbers that say where it is.
 import { crc32c } from '@node-rs/crc32';
+import { AT, FLAG, HEADER_BYTES, MAGIC, OVERHEAD_BYTES } from './batch-layout.js';
 
-/** Bytes of a batch that its length field doesn't count: base offset and the length itself. */
-const OVERHEAD_BYTES = 12;
-const HEADER_BYTES = 61;
-const LENGTH_AT = 8;
-const MAGIC_AT = 16;
-const CRC_AT = 17;
-const ATTRIBUTES_AT = 21;
-const LAST_DELTA_AT = 23;
-const FIRST_TIME_AT = 27;
-const MAX_TIME_AT = 35;
-const PRODUCER_AT = 43;
-const COUNT_AT = 57;
-const MAGIC = 2;
-const CODEC_BITS = 7;
-const LOG_APPEND_TIME = 8;
-const TRANSACTIONAL = 16;
-const CONTROL = 32;
 const VARINT_BYTES_MAX = 5;
 const VARLONG_BYTES_MAX = 10;
 
@@ -52,8 +36,8 @@ export class GarbledBatch extends Error {
 export function batchesIn(bytes: Buffer): RecordBatch[] {
   const batches: RecordBatch[] = [];
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const end = at + OVERHEAD_BYTES + bytes.readInt32BE(at + LENGTH_AT);
-    const magic = bytes[at + MAGIC_AT];
+    const end = at + OVERHEAD_BYTES + bytes.readInt32BE(at + AT.length);
+    const magic = bytes[at + AT.magic];
     if (magic !== MAGIC) throw new GarbledBatch(`a batch in format ${magic}, not ${MAGIC}`);
     if (end < at + HEADER_BYTES) throw new GarbledBatch('a batch that is shorter than its header');
     if (end > bytes.length) break;
@@ -64,22 +48,22 @@ export function batchesIn(bytes: Buffer): RecordBatch[] {
 }
 
 function batchOf(bytes: Buffer): RecordBatch {
-  if (crc32c(bytes.subarray(ATTRIBUTES_AT)) !== bytes.readUInt32BE(CRC_AT)) {
+  if (crc32c(bytes.subarray(AT.attributes)) !== bytes.readUInt32BE(AT.crc)) {
     throw new GarbledBatch('a batch whose checksum is wrong');
   }
   const baseOffset = Number(bytes.readBigInt64BE(0));
-  const attributes = bytes.readInt16BE(ATTRIBUTES_AT);
+  const attributes = bytes.readInt16BE(AT.attributes);
   return {
     baseOffset,
-    lastOffset: baseOffset + bytes.readInt32BE(LAST_DELTA_AT),
-    count: bytes.readInt32BE(COUNT_AT),
-    codec: attributes & CODEC_BITS,
-    firstTimeMs: Number(bytes.readBigInt64BE(FIRST_TIME_AT)),
-    maxTimeMs: Number(bytes.readBigInt64BE(MAX_TIME_AT)),
-    isTimedByLog: (attributes & LOG_APPEND_TIME) !== 0,
-    producerId: bytes.readBigInt64BE(PRODUCER_AT),
-    isTransactional: (attributes & TRANSACTIONAL) !== 0,
-    isControl: (attributes & CONTROL) !== 0,
+    lastOffset: baseOffset + bytes.readInt32BE(AT.lastDelta),
+    count: bytes.readInt32BE(AT.count),
+    codec: attributes & FLAG.codec,
+    firstTimeMs: Number(bytes.readBigInt64BE(AT.firstTime)),
+    maxTimeMs: Number(bytes.readBigInt64BE(AT.maxTime)),
+    isTimedByLog: (attributes & FLAG.logAppendTime) !== 0,
+    producerId: bytes.readBigInt64BE(AT.producerId),
+    isTransactional: (attributes & FLAG.transactional) !== 0,
+    isControl: (attributes & FLAG.control) !== 0,
     bytes: bytes.subarray(HEADER_BYTES),
   };
 }

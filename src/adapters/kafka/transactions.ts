@@ -1,15 +1,17 @@
 // Transactions of a producer that has its name to itself: whoever begins under the same name fences the one before,
 // and what that one had not committed is undone.
-import type { Message, Producer, Transaction } from 'kafkajs';
+import type { Transaction } from 'kafkajs';
+import { type OutgoingRecord, sizeAtMost } from './batch-writer.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
+import { OutgoingBatches } from './produced-batches.js';
 
-/** Messages in one request; kafkajs gets slow with more. */
-const REQUEST_RECORDS = 2400;
 /** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
 const PARTITION_BYTES_MAX = 524_288;
+/** Bytes of one request, about, however many partitions it is for. */
+const REQUEST_BYTES_MAX = 8 * 1_048_576;
 
-/** A message whose topic and partition are chosen. */
-export interface PlacedMessage extends Message {
+/** A record whose topic and partition are chosen. */
+export interface PlacedRecord extends OutgoingRecord {
   topic: string;
   partition: number;
 }
@@ -21,8 +23,25 @@ export interface FencingOptions {
   timeoutMs: number;
 }
 
+/** Where a sender stands, as the offset of a consumer group: it is moved in the transaction that sends. */
+export interface GroupPosition {
+  group: string;
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+export interface FencingProducer {
+  /**
+   * Sends all records and moves the position, or does nothing. Gives the records' bytes. Throws what kafkajs throws: the
+   * producer is of no use then. One call at a time.
+   */
+  sendTogether(records: Iterable<PlacedRecord>, position?: GroupPosition): Promise<number>;
+  disconnect(): Promise<void>;
+}
+
 /** A connected producer; older ones of the same name are fenced, and their last transaction is settled. */
-export async function fencingProducer(options: FencingOptions): Promise<Producer> {
+export async function fencingProducer(options: FencingOptions): Promise<FencingProducer> {
   const { connection, transactionalId, timeoutMs } = options;
   const kafka = await kafkaClient(connection, { retries: 5 });
   const { default: kafkajs } = await import('kafkajs');
@@ -41,62 +60,43 @@ export async function fencingProducer(options: FencingOptions): Promise<Producer
   await producer.connect();
   // Its first transaction is what gives it its epoch.
   await (await producer.transaction()).abort();
-  return producer;
+  const batches = new OutgoingBatches();
+  return {
+    async sendTogether(records, position) {
+      const transaction = await producer.transaction();
+      const bytes = await sendAll(transaction, batches, records);
+      if (position) await move(transaction, position);
+      await transaction.commit();
+      return bytes;
+    },
+    disconnect: () => producer.disconnect(),
+  };
 }
 
-/** Where a sender stands, as the offset of a consumer group: it is moved in the transaction that sends. */
-export interface GroupPosition {
-  group: string;
-  topic: string;
-  partition: number;
-  offset: number;
-}
-
-/**
- * Sends all messages and moves the position, or does nothing. Gives the messages' bytes, about. Throws what kafkajs
- * throws: the producer is of no use then.
- */
-export async function sendTogether(
-  producer: Producer,
-  messages: readonly PlacedMessage[],
-  position?: GroupPosition,
+/** In as many requests as it takes. Gives the records' bytes. */
+async function sendAll(
+  transaction: Transaction,
+  batches: OutgoingBatches,
+  records: Iterable<PlacedRecord>,
 ): Promise<number> {
-  const transaction = await producer.transaction();
+  let sentBytes = 0;
   let bytes = 0;
-  let request: PlacedMessage[] = [];
-  const filled = new Map<string, number>();
-  for (const message of messages) {
-    const place = `${message.topic} ${message.partition}`;
-    const size = bytesOf(message);
-    const before = filled.get(place);
-    const isFull = before !== undefined && before + size > PARTITION_BYTES_MAX;
-    if (isFull || request.length >= REQUEST_RECORDS) {
-      await send(transaction, request);
-      request = [];
-      filled.clear();
+  batches.clear();
+  for (const record of records) {
+    const batch = batches.of(record.topic, record.partition);
+    const isFull = batch.count > 0 && batch.size + sizeAtMost(record) > PARTITION_BYTES_MAX;
+    if (isFull || bytes > REQUEST_BYTES_MAX) {
+      await batches.send(transaction);
+      batches.clear();
+      sentBytes += bytes;
+      bytes = 0;
     }
-    filled.set(place, (filled.get(place) ?? 0) + size);
-    request.push(message);
-    bytes += size;
+    const before = batch.size;
+    batch.add(record);
+    bytes += batch.size - before;
   }
-  await send(transaction, request);
-  if (position) await move(transaction, position);
-  await transaction.commit();
-  return bytes;
-}
-
-async function send(transaction: Transaction, request: readonly PlacedMessage[]): Promise<void> {
-  if (request.length === 0) return;
-  const byTopic = new Map<string, Message[]>();
-  for (const { topic, ...message } of request) {
-    const messages = byTopic.get(topic);
-    if (messages) messages.push(message);
-    else byTopic.set(topic, [message]);
-  }
-  await transaction.sendBatch({
-    acks: -1,
-    topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
-  });
+  await batches.send(transaction);
+  return sentBytes + bytes;
 }
 
 function move(transaction: Transaction, { group, topic, partition, offset }: GroupPosition): Promise<void> {
@@ -104,11 +104,4 @@ function move(transaction: Transaction, { group, topic, partition, offset }: Gro
     consumerGroupId: group,
     topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }],
   });
-}
-
-/** About: with its headers. */
-function bytesOf({ key, value, headers = {} }: Message): number {
-  let bytes = (key?.length ?? 0) + (value?.length ?? 0) + 100;
-  for (const [name, text] of Object.entries(headers)) bytes += name.length + String(text).length + 4;
-  return bytes;
 }

@@ -1,7 +1,7 @@
 // A dead letter as a record of a topic: the original key and bytes, and what is known of it in headers. Who reads
 // only the newest record of each (topic, partition, offset) sees the dead letters as they stand.
-import type { IHeaders } from 'kafkajs';
 import type { DeadLetter, LetterEvent } from '../../../core/ports.js';
+import type { OutgoingRecord } from '../batch-writer.js';
 import type { ScannedRecord } from '../topic-scan.js';
 
 /** What all letters of a run have in common. */
@@ -54,7 +54,7 @@ export function letterMessage(
   { sequence, withdrawn, letter }: LetterEvent,
   original: OriginalRecord,
   origin: LetterOrigin,
-): { key: Buffer | null; value: Buffer | null; headers: IHeaders } {
+): OutgoingRecord {
   const known: Record<string, string | number | undefined> = {
     verdict: withdrawn ? WITHDRAWN : letter.verdict,
     reason: letter.reason,
@@ -73,11 +73,11 @@ export function letterMessage(
     store: origin.store,
     ...(withdrawn ? {} : { original: original.state, 'value-bytes': letter.valueBytes }),
   };
-  const headers: IHeaders = {};
+  const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(known)) if (value !== undefined) headers[name] = String(value);
   return {
-    key: bufferOf(original.key),
-    value: withdrawn ? null : bufferOf(original.value),
+    key: original.key ?? null,
+    value: withdrawn ? null : (original.value ?? null),
     headers,
   };
 }
@@ -87,10 +87,10 @@ export function redrivenMessage(
   { topic, partition, offset }: Identity,
   key: Uint8Array | undefined,
   atMs: number,
-): { key: Buffer | null; value: null; headers: IHeaders } {
+): OutgoingRecord {
   const identity = { topic, partition: String(partition), offset: String(offset) };
   return {
-    key: bufferOf(key),
+    key: key ?? null,
     value: null,
     headers: { verdict: REDRIVEN, ...identity, 'redriven-at': new Date(atMs).toISOString() },
   };
@@ -151,8 +151,4 @@ function timeOf(text: string | undefined): number | undefined {
 function wholeOf(text: string | undefined): number | undefined {
   const value = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   return Number.isSafeInteger(value) ? value : undefined;
-}
-
-function bufferOf(bytes: Uint8Array | undefined): Buffer | null {
-  return bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : null;
 }

@@ -1,9 +1,8 @@
 // Sends records of dead letters to the topic of clicks again, each once: one transaction holds the records and, in the
 // topic of letters, that they were sent. Two who do it at a time fence each other: who began first sends nothing.
-import type { Producer } from 'kafkajs';
 import { UserError } from '../../../errors.js';
 import { TopicView } from '../topic-view.js';
-import { fencingProducer, type PlacedMessage, sendTogether } from '../transactions.js';
+import { type FencingProducer, fencingProducer, type PlacedRecord } from '../transactions.js';
 import { isWorldly, kafkaError, rootCause } from '../world-errors.js';
 import { redrivenMessage } from './letter-message.js';
 import { type LetterReader, type LetterTopicPlace, openLetterTopic } from './letter-topic.js';
@@ -31,7 +30,7 @@ export async function openLetterRedrive(place: LetterTopicPlace): Promise<Letter
   const { connection, topic, letterTopic } = place;
   const partitions = await partitionsOf(place, topic);
   const letterPartitions = await partitionsOf(place, letterTopic);
-  let producer: Producer;
+  let producer: FencingProducer;
   try {
     const transactionalId = `click-agg-redrive.${letterTopic}`;
     producer = await fencingProducer({ connection, transactionalId, timeoutMs: TRANSACTION_MS });
@@ -53,14 +52,14 @@ export async function openLetterRedrive(place: LetterTopicPlace): Promise<Letter
     ...letters,
     partitions,
     async send(records, atMs) {
-      const messages = records.flatMap(({ key, value, partition, letter }): PlacedMessage[] => {
-        const sent = { topic, partition, key: key ? Buffer.from(key) : null, value: Buffer.from(value) };
+      const placed = records.flatMap(({ key, value, partition, letter }): PlacedRecord[] => {
+        const sent = { topic, partition, key: key ?? null, value };
         if (!letter) return [sent];
         const told = redrivenMessage({ topic, ...letter }, key, atMs);
         return [sent, { ...told, topic: letterTopic, partition: letter.partition % letterPartitions }];
       });
       try {
-        await sendTogether(producer, messages);
+        await producer.sendTogether(placed);
       } catch (error) {
         throw fenced(error) ?? kafkaError(error, connection, topic);
       }

@@ -1,11 +1,10 @@
 // One producer's time: it fences whoever published before, looks where the topic ends, and goes on behind it. After
 // any trouble the session is thrown away, and the next one finds out what has become of its last transaction.
-import type { Producer } from 'kafkajs';
 import type { LetterEvent, LetterOutbox } from '../../../core/ports.js';
 import type { KafkaConnection } from '../connection.js';
 import { openTopicScan, type TopicScan } from '../topic-scan.js';
 import { TopicView } from '../topic-view.js';
-import { fencingProducer, sendTogether } from '../transactions.js';
+import { type FencingProducer, fencingProducer } from '../transactions.js';
 import { isWorldly } from '../world-errors.js';
 import { lastPublished } from './last-published.js';
 import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
@@ -41,7 +40,7 @@ export interface PublishSession {
 export async function openSession(options: SessionOptions): Promise<PublishSession> {
   const { connection, topic, outbox, origin } = options;
   const view = new TopicView(connection, topic);
-  let producer: Producer | undefined;
+  let producer: FencingProducer | undefined;
   let scan: TopicScan | undefined;
   let clicks: TopicScan | undefined;
   let closing: Promise<void> | undefined;
@@ -86,13 +85,13 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
       },
       async publish(events) {
         const originals = await originalsOf(events, lookUp);
-        const messages = events.map((event) => {
+        const records = events.map((event) => {
           const original = cutTo(originals.get(event.sequence)!, options.cutValues ? CUT_BYTES : Infinity);
           // It follows that of the click: what becomes of one record stays in order.
           const partition = event.letter.partition % partitions;
           return { ...letterMessage(event, original, { ...origin, store }), topic, partition };
         });
-        const bytes = await sendTogether(producer!, messages);
+        const bytes = await producer!.sendTogether(records);
         sequence = events.at(-1)!.sequence;
         return bytes;
       },
