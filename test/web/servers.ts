@@ -14,9 +14,17 @@ export async function startServer(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const started = startClickAgg(name, [name, ...args], environment);
-  await started.says(name === 'dashboard' ? 'dashboard on http://' : 'taking clicks on http://');
-  const [url] = /http:\/\/[\d.:]+/.exec(started.said()) ?? [];
-  return { ...started, url: url!, port: Number(new URL(url!).port) };
+  const words = SAYS[name];
+  await started.says(`${words} http://`);
+  const url = urlAfter(words, started);
+  return { ...started, url, port: Number(new URL(url).port) };
+}
+
+const SAYS = { dashboard: 'dashboard on', ingest: 'taking clicks on' } as const;
+
+/** Where a process said that it listens, behind these words. */
+export function urlAfter(words: string, { said }: Process): string {
+  return new RegExp(`${words} (http://[\\d.:]+)`).exec(said())![1]!;
 }
 
 /** Ends processes in good order, the newest first. */
