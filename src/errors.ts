@@ -25,6 +25,14 @@ export class UsageError extends UserError {
   }
 }
 
+/** A question that the store is not made for: the line says what it would answer, or who would. */
+export class QuestionRefused extends UsageError {
+  constructor(message: string, options: { hint?: string } = {}) {
+    super(message, options);
+    this.name = 'QuestionRefused';
+  }
+}
+
 /** Another process of the consumer group reads now: drop what is in memory and wait to be the active one again. */
 export class OwnershipLostError extends Error {
   constructor(message = 'another process of the group has taken over') {

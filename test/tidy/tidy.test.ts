@@ -59,6 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Its snapshots are Parquet files, which DuckDB reads and writes.
   // One of its tables is that of the ads.
   'adapters/postgres': ['core', 'ads', 'adapters/duckdb'],
+  'adapters/journaled': ['core', 'adapters/duckdb'],
 };
 
 function wallsOf(room: string): readonly string[] {

@@ -1,5 +1,6 @@
 // Parquet files of a snapshot for stores that aren't DuckDB: made from CSV, and read row by row.
 import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { LEDGER_COLUMNS as LEDGER_VERDICTS } from '../../core/stored-rows.js';
 import { quoted } from './sql.js';
 import { storeError } from './store-errors.js';
 
@@ -10,6 +11,23 @@ export interface FileColumn {
   name: string;
   type: 'INTEGER' | 'BIGINT' | 'VARCHAR';
 }
+
+/** The columns of a snapshot's totals, as core/ports.ts tells them. */
+export const TOTALS_COLUMNS: readonly FileColumn[] = [
+  { name: 'minute', type: 'BIGINT' },
+  { name: 'ad_id', type: 'VARCHAR' },
+  { name: 'campaign_id', type: 'VARCHAR' },
+  { name: 'country', type: 'VARCHAR' },
+  { name: 'device_type', type: 'VARCHAR' },
+  { name: 'clicks', type: 'BIGINT' },
+];
+
+/** The columns of a snapshot's ledger. */
+export const LEDGER_COLUMNS: readonly FileColumn[] = [
+  { name: 'partition', type: 'INTEGER' },
+  { name: 'minute', type: 'BIGINT' },
+  ...LEDGER_VERDICTS.map((name): FileColumn => ({ name, type: 'BIGINT' })),
+];
 
 /** Makes a Parquet file of a CSV file without a header, in which every value is quoted. UserError: the disk is full. */
 export async function parquetOfCsv(
@@ -48,6 +66,34 @@ export async function* rowsOfParquet(
     }
   } catch (error) {
     throw storeError(error, path);
+  } finally {
+    instance.closeSync();
+  }
+}
+
+/** Rows of two files of totals that differ: the columns of the key, and the clicks before and after, 0 where there are none. */
+export async function* differingTotals(files: {
+  before: string;
+  after: string;
+  /** Names of the columns that tell rows apart. */
+  key: readonly string[];
+}): AsyncGenerator<DuckDBValue[][]> {
+  const instance = await openInstance();
+  try {
+    const connection = await instance.connect();
+    const names = files.key.map((name) => `"${name}"`).join(', ');
+    const side = (path: string): string => `(SELECT * FROM read_parquet(${quoted(path)}) WHERE clicks <> 0)`;
+    const result = await connection.stream(`
+      SELECT ${names}, coalesce(a.clicks, 0), coalesce(b.clicks, 0)
+      FROM ${side(files.before)} AS a FULL JOIN ${side(files.after)} AS b USING (${names})
+      WHERE a.clicks IS DISTINCT FROM b.clicks`);
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (!chunk || chunk.rowCount === 0) return;
+      yield chunk.getRows();
+    }
+  } catch (error) {
+    throw storeError(error, files.after);
   } finally {
     instance.closeSync();
   }

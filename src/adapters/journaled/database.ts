@@ -151,7 +151,10 @@ export interface RowDatabase {
     range: EntryRange,
   ): Promise<{ key: string; value: Uint8Array }[]>;
 
-  /** Present where the database answers every question about its totals by itself: in pages, grouped and ordered as asked. */
+  /**
+   * Present where the database answers every question about its totals by itself: in pages, grouped and ordered as asked,
+   * with the rows as they were when its first page was given.
+   */
   answer?(query: TotalsQuery): AsyncIterable<TotalsRow[]>;
   close(): Promise<void>;
 }

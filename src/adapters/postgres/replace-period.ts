@@ -2,11 +2,10 @@
 import type pg from 'pg';
 import type { PeriodReplacement } from '../../core/ports.js';
 import { UserError } from '../../errors.js';
-import { rowsOfParquet } from '../duckdb/table-files.js';
+import { LEDGER_COLUMNS, rowsOfParquet, TOTALS_COLUMNS } from '../duckdb/table-files.js';
 import { CopyRows, copyChunks } from './copy-rows.js';
 import { DAY_MS, makePartitions } from './partitions.js';
 import { rowsOf } from './session.js';
-import { LEDGER_COLUMNS, TOTALS_COLUMNS } from './snapshot.js';
 import { minuteConditions } from './totals-sql.js';
 
 const LEDGER = LEDGER_COLUMNS.map(({ name }) => name).join(', ');

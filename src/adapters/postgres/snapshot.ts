@@ -7,28 +7,10 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { Snapshot } from '../../core/ports.js';
-import { LEDGER_COLUMNS as LEDGER_VERDICTS } from '../../core/stored-rows.js';
-import { type FileColumn, parquetOfCsv } from '../duckdb/table-files.js';
+import { type FileColumn, LEDGER_COLUMNS, parquetOfCsv, TOTALS_COLUMNS } from '../duckdb/table-files.js';
 import { readState } from './reader.js';
 import { rowsOf } from './session.js';
 import { minuteConditions } from './totals-sql.js';
-
-/** The columns of a snapshot's totals, as core/ports.ts tells them. */
-export const TOTALS_COLUMNS: readonly FileColumn[] = [
-  { name: 'minute', type: 'BIGINT' },
-  { name: 'ad_id', type: 'VARCHAR' },
-  { name: 'campaign_id', type: 'VARCHAR' },
-  { name: 'country', type: 'VARCHAR' },
-  { name: 'device_type', type: 'VARCHAR' },
-  { name: 'clicks', type: 'BIGINT' },
-];
-
-/** The columns of a snapshot's ledger. */
-export const LEDGER_COLUMNS: readonly FileColumn[] = [
-  { name: 'partition', type: 'INTEGER' },
-  { name: 'minute', type: 'BIGINT' },
-  ...LEDGER_VERDICTS.map((name): FileColumn => ({ name, type: 'BIGINT' })),
-];
 
 /** Writes the snapshot's files into `directory`, in the read transaction that the client is in. */
 export async function writeSnapshot(
