@@ -8,8 +8,9 @@ import { admittedBy } from '../core/admitted.js';
 import type { DeadLetter, Revision } from '../core/ports.js';
 import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
-import { openLake } from '../lake/read-lake.js';
+import { type LakePlace, openLake } from '../lake/read-lake.js';
 import { command } from '../options/command.js';
+import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { integer } from '../options/option.js';
 import { dataDirOption } from '../options/shared.js';
 import { storeOption } from '../options/store.js';
@@ -144,7 +145,7 @@ const showCommand = command({
     'of the record goes to standard error. The bytes of a bot click, or of one marked as invalid traffic, are in the log, or, where that has none of ' +
     'it, its fields are in the lake.',
   arguments: [{ name: 'record', about: 'PARTITION:OFFSET, as list shows it', required: true }],
-  options: { ...dataDirOption, ...storeOption },
+  options: { ...dataDirOption, ...storeOption, ...lakeOptions },
   examples: [
     ['click-agg dead-letters show 3:1042', 'record 1042 of partition 3'],
     ['click-agg dead-letters show 3:1042 | xxd', 'its bytes'],
@@ -166,7 +167,7 @@ const showCommand = command({
       throw new UserError(`record ${args[0]} is no dead letter`, {
         hint: 'See click-agg dead-letters list.',
       });
-    const { value, from } = await bytesOf(dataDir, letter);
+    const { value, from } = await bytesOf(dataDir, lakePlaceOf(options), letter);
     if (terminal.wantsJson) {
       await terminal.print(`${jsonLine({ ...fieldsOf(letter, revisions), from, ...valueFields(value) })}\n`);
       return;
@@ -179,14 +180,18 @@ const showCommand = command({
 });
 
 /** The letter's bytes, from where they are kept. */
-async function bytesOf(dataDir: DataDir, letter: DeadLetter): Promise<{ value: Uint8Array; from: string }> {
+async function bytesOf(
+  dataDir: DataDir,
+  lakePlace: LakePlace,
+  letter: DeadLetter,
+): Promise<{ value: Uint8Array; from: string }> {
   if (letter.value) return { value: letter.value, from: 'the store' };
   const { partition, offset, clickId } = letter;
   const logged = existsSync(dataDir.logDir) ? await readRecords(dataDir.logDir, partition, [offset]) : [];
   // The totals may have been counted from a file instead of this log.
   const record = logged.find(({ value }) => clickId === undefined || clickIdOf(value) === clickId);
   if (record) return { value: record.value, from: 'the log' };
-  const lake = await openLake(dataDir.lakeDir, { required: false });
+  const lake = await openLake(lakePlace, { required: false });
   try {
     const holding = lake.recorded.filter(
       (file) => file.partition === partition && file.firstOffset <= offset && file.lastOffset >= offset,

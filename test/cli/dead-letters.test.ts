@@ -141,6 +141,19 @@ describe('dead letters', () => {
     expect(stderr).toContain('bytes from: the log');
   });
 
+  test('of bots are shown from a lake that is elsewhere', async () => {
+    const payload = JSON.stringify({ ...CLICK, click_id: 'bot-click' });
+    const envelope = { topic: 'clicks', partition: 1, offset: 0, ts: START_MS, key: 'ad-1', payload };
+    writeFileSync(file('log.ndjson'), `${JSON.stringify(envelope)}\n`);
+    const lake = ['--lake', file('another-lake')];
+    const input = ['--input', file('log.ndjson'), '--data-dir', file('data')];
+    const written = await clickAgg(['lake', ...input, ...lake]);
+    expect(written).toMatchObject({ code: 0 });
+    const { stdout, stderr } = await letters('show', '1:0', ...lake);
+    expect(JSON.parse(stdout)).toMatchObject({ click_id: 'bot-click', ad_id: 'ad-1' });
+    expect(stderr).toContain('bytes from: the lake');
+  });
+
   test('are exported as NDJSON and as Parquet, and never over another file', async () => {
     expect(await letters('export', file('all.ndjson'))).toMatchObject({ code: 0 });
     const lines = readFileSync(file('all.ndjson'), 'utf8').trim().split('\n');
