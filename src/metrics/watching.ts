@@ -92,6 +92,22 @@ export interface IngestMonitor extends Monitor {
   ready(): Promise<Answer>;
 }
 
+/** How a server of the read API is. */
+export interface ServeFigures {
+  watchers: number;
+  views: number;
+  made: number;
+  failed: number;
+  told: boolean;
+}
+
+export interface ServeMonitor extends Monitor {
+  /** It answers; the figures are asked for at every scrape. */
+  serves(figures: () => ServeFigures): void;
+  /** An answer was given; absent: nobody wants to know. */
+  readonly answered: ((answer: { route: string; status: number; seconds: number }) => void) | undefined;
+}
+
 const unwatched: Monitor = {
   url: undefined,
   watch() {},
@@ -140,4 +156,14 @@ export async function watchIngest({
     },
     answered: undefined,
   };
+}
+
+/** The monitor of a server of the read API. UserError: the port is taken. */
+export async function watchServe({
+  metricsHost: host,
+  metricsPort: port,
+}: MetricsPlace): Promise<ServeMonitor> {
+  if (port === undefined) return { ...unwatched, serves() {}, answered: undefined };
+  const { startServeMonitor } = await import('./serve-monitor.js');
+  return await startServeMonitor({ host, port });
 }

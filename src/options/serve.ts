@@ -1,7 +1,7 @@
 // Options of the read API and the dashboard: where they listen, and who may see what.
 import { z } from 'zod';
 import { secretList } from './ingest.js';
-import { duration, integer, type OptionSpec, onOff, optionalText, text } from './option.js';
+import { duration, integer, type OptionSpec, onOff, optionalText, text, texts } from './option.js';
 import { channelOption, redisOption } from './redis.js';
 
 const SERVER = 'Server';
@@ -83,6 +83,16 @@ export function serveOptions(port: string) {
     ...tokenKeyOption,
   };
 }
+
+/** Of servers that have no other use for it; `ingest` has its own. */
+export const proxyOption = {
+  trustProxy: texts({
+    flag: 'trust-proxy',
+    group: SERVER,
+    value: 'CIDR',
+    about: 'believe X-Forwarded-For of proxies in this network: --requests-per-minute is then by browser',
+  }),
+};
 
 const { host, port, redis: _, ...rest } = serveOptions('8091');
 

@@ -7,6 +7,8 @@ import fastifySwagger from '@fastify/swagger';
 import fastifyWebsocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { cannotListen, UsageError } from '../errors.js';
+import { callerReader } from '../ingest/caller.js';
+import type { Networks } from '../ingest/networks.js';
 import type { StorePlace } from '../stores/open-store.js';
 import { VERSION } from '../version.js';
 import { LIMITS } from './api.js';
@@ -36,20 +38,44 @@ export interface ServeOptions {
   tokenKeys: readonly string[];
   campaignsOf: CampaignsOf;
   publicUrl: URL | undefined;
+  /** Proxies that are believed about whom they were asked by. */
+  trustedProxies: Networks | undefined;
   /** Where `reconcile` keeps its report. */
   reportFile: string;
   /** Requests a minute from one viewer. */
   requestsPerMinute: number;
   /** Folder of the web UI; undefined: the API alone. */
   webDir: string | undefined;
+  /** An answer was given; the route is `/v1/totals` and the like, or `web`. Absent: nobody wants to know. */
+  onAnswer: ((answer: GivenAnswer) => void) | undefined;
   warn: (line: string) => void;
+}
+
+export interface GivenAnswer {
+  route: string;
+  status: number;
+  seconds: number;
+}
+
+/** How the server is, for metrics. */
+export interface ServeFigures {
+  /** Browsers that watch now. */
+  watchers: number;
+  /** Different questions that are remembered. */
+  views: number;
+  /** Answers made anew since the start, and times that none could be made. */
+  made: number;
+  failed: number;
+  /** A living run tells what it commits. */
+  told: boolean;
 }
 
 export interface ServeServer {
   /** `http://127.0.0.1:8090` */
   readonly url: string;
-  /** Browsers that watch now. */
-  readonly watchers: number;
+  figures(): ServeFigures;
+  /** Rejects while the store can't be read, with the reason. */
+  askStore(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -82,9 +108,8 @@ export async function startServe(options: ServeOptions): Promise<ServeServer> {
     const url = await app.listen({ host, port });
     return {
       url,
-      get watchers() {
-        return sockets.size;
-      },
+      figures: () => ({ watchers: sockets.size, told: feed.told, ...views.tally, views: views.size }),
+      askStore: () => source.fingerprint(),
       close,
     };
   } catch (error) {
@@ -124,6 +149,7 @@ async function appOf(options: ServeOptions, { rules, views, sockets }: Parts): P
     const refusal = refusalOf(request, rules);
     if (refusal !== undefined) throw new Refusal(403, refusal);
   });
+  if (options.onAnswer) tellAnswers(app, options.onAnswer);
   await app.register(fastifyCookie);
   for (const [name, schema] of Object.entries(ANSWER_SCHEMAS)) app.addSchema({ $id: name, ...schema });
   await app.register(fastifySwagger, { openapi: DESCRIPTION, refResolver: NAMED_SCHEMAS });
@@ -132,7 +158,7 @@ async function appOf(options: ServeOptions, { rules, views, sockets }: Parts): P
   await app.register(fastifyRateLimit, {
     max: options.requestsPerMinute,
     timeWindow: '1 minute',
-    keyGenerator: (request) => callerOf(request),
+    keyGenerator: callerOf(callerReader(options.trustedProxies)),
     allowList: (request) => !request.url.startsWith('/v1/'),
   });
   addQuestions(app, views);
@@ -150,8 +176,20 @@ async function appOf(options: ServeOptions, { rules, views, sockets }: Parts): P
 }
 
 /** Whose requests are counted together: an advertiser's, or those of one address. */
-function callerOf({ viewer, ip }: FastifyRequest): string {
-  return viewer?.role === 'advertiser' ? `advertiser ${viewer.advertiserId}` : ip;
+function callerOf(readCaller: ReturnType<typeof callerReader>) {
+  return ({ viewer, raw, ip }: FastifyRequest): string =>
+    viewer?.role === 'advertiser'
+      ? `advertiser ${viewer.advertiserId}`
+      : (readCaller(raw)?.address.text ?? ip);
+}
+
+/** Tells of each answer. Files of the web UI are one route, and so is all that is not there. */
+function tellAnswers(app: FastifyInstance, onAnswer: (answer: GivenAnswer) => void): void {
+  app.addHook('onResponse', (request, { statusCode: status, elapsedTime }, done) => {
+    const { url = '' } = request.routeOptions;
+    onAnswer({ route: url.startsWith('/v1/') ? url : 'web', status, seconds: elapsedTime / 1000 });
+    done();
+  });
 }
 
 /** Nothing from elsewhere, nothing inline, in no frame. */

@@ -1,10 +1,11 @@
 // The server as its options say: for `serve`, `dashboard` and, in the same process, `ingest --dashboard`.
 import { fileURLToPath } from 'node:url';
 import { lastReportFile } from '../batch/last-report.js';
+import { networksOf } from '../ingest/networks.js';
 import { openAdsTable } from '../stores/open-ads.js';
-import { type ServeServer, startServe } from './server.js';
+import { type ServeOptions, type ServeServer, startServe } from './server.js';
 
-/** As `serveOptions`, --data-dir, --store and --ads give them. */
+/** As `serveOptions`, --data-dir, --store, --ads and --trust-proxy give them. */
 export interface ServeSettings {
   dataDir: string;
   store: string;
@@ -12,6 +13,7 @@ export interface ServeSettings {
   host: string;
   port: number;
   publicUrl: URL | undefined;
+  trustProxy: readonly string[];
   requestsPerMinute: number;
   redis: string | undefined;
   liveChannel: string;
@@ -28,8 +30,14 @@ const WEB_DIR = fileURLToPath(new URL('../web', import.meta.url));
 /** Starts it; `web`: with the web UI. UsageError and UserError as for `startServe`; the UI was not built. */
 export async function startReadApi(
   settings: ServeSettings,
-  { web, warn }: { web: boolean; warn: (line: string) => void },
+  {
+    web,
+    warn,
+    onAnswer,
+  }: Pick<ServeOptions, 'warn'> & Partial<Pick<ServeOptions, 'onAnswer'>> & { web: boolean },
 ): Promise<ServeServer> {
+  const { trustProxy } = settings;
+  const trustedProxies = trustProxy.length === 0 ? undefined : networksOf(trustProxy, '--trust-proxy');
   const { dataDir, ads, redis, liveChannel: channel, tokenKey: tokenKeys, reconciliation } = settings;
   // Without tokens nobody is an advertiser.
   const table =
@@ -43,13 +51,10 @@ export async function startReadApi(
       campaignsOf: async (advertiserId) => (await table?.campaignsOf(advertiserId)) ?? [],
       reportFile: reconciliation ?? lastReportFile(dataDir),
       webDir: web ? WEB_DIR : undefined,
-      warn,
+      ...{ trustedProxies, onAnswer, warn },
     });
     return {
-      url: server.url,
-      get watchers() {
-        return server.watchers;
-      },
+      ...server,
       async close() {
         await server.close();
         await table?.close();

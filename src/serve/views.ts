@@ -51,6 +51,8 @@ export interface ViewsOptions {
 }
 
 export class Views {
+  /** Answers made anew, and times that none could be made. */
+  readonly tally = { made: 0, failed: 0 };
   private readonly views = new Map<string, OpenView>();
   private readonly ticker: NodeJS.Timeout;
   private tide: { atMs: number; asked: Promise<Tide> } | undefined;
@@ -63,6 +65,11 @@ export class Views {
       for (const view of this.views.values()) view.tick();
     }, ANSWER_EVERY_MS);
     this.ticker.unref();
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.views.size;
   }
 
   /** The newest answer. UserError: the store can't be read, and why. */
@@ -84,7 +91,7 @@ export class Views {
       this.views.get(key) ??
       new OpenView(
         meant,
-        () => this.make(view),
+        () => this.counted(view),
         () => this.options.feed.told,
       );
     this.views.delete(key);
@@ -102,6 +109,17 @@ export class Views {
     const [newest] = [...this.views.keys()].reverse();
     this.views.delete(newest!);
     throw new TooManyViews('too many different views are open');
+  }
+
+  private async counted(view: View): Promise<Made> {
+    try {
+      const made = await this.make(view);
+      this.tally.made++;
+      return made;
+    } catch (error) {
+      this.tally.failed++;
+      throw error;
+    }
   }
 
   private async make({ meant, viewer }: View): Promise<Made> {

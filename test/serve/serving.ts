@@ -38,6 +38,7 @@ export async function serving(
   const server = await startServe({
     ...{ host: '127.0.0.1', port: 0, store: { dataDir, store: 'duckdb' }, redis: undefined },
     ...{ tokenKeys: [], publicUrl: undefined, requestsPerMinute: 100_000, webDir: undefined },
+    ...{ trustedProxies: undefined, onAnswer: undefined },
     reportFile: join(dataDir, 'reports', 'last.json'),
     campaignsOf: async (advertiserId) => OWNED[advertiserId] ?? [],
     warn: (line) => warnings.push(line),

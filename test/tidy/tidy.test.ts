@@ -51,7 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: ['core', 'live', 'ads', 'adapters/duckdb', 'adapters/postgres', 'adapters/redis'],
-  serve: ['core', 'live', 'stores', 'options', 'ui', 'batch', 'adapters/redis'],
+  // Who asks from behind a proxy is found out as for clicks.
+  serve: ['core', 'live', 'stores', 'options', 'ui', 'batch', 'adapters/redis', 'ingest'],
   services: ['options', 'ui'],
   torture: ['core', 'live', 'services', 'ui'],
   tour: ['ingest', 'services', 'ui'],
