@@ -2,8 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { Health } from '../../src/metrics/health.js';
+import { startIngestMonitor } from '../../src/metrics/ingest-monitor.js';
 import { startLakeMonitor } from '../../src/metrics/lake-monitor.js';
 import { startRunMonitor } from '../../src/metrics/run-monitor.js';
+import { startServeMonitor } from '../../src/metrics/serve-monitor.js';
+import type { Monitor } from '../../src/metrics/watching.js';
 import { parseExposition } from './exposition.js';
 
 const DOCS = resolve(import.meta.dirname, '../../docs');
@@ -18,7 +22,9 @@ interface Panel {
 }
 
 /** Names of ours that a monitor shows. */
-async function shownBy(start: typeof startRunMonitor | typeof startLakeMonitor): Promise<string[]> {
+async function shownBy(
+  start: (place: { host: string; port: number }) => Promise<Monitor>,
+): Promise<string[]> {
   const monitor = await start({ host: '127.0.0.1', port: 0 });
   try {
     const families = parseExposition(await (await fetch(`${monitor.url}/metrics`)).text());
@@ -34,12 +40,27 @@ function namesIn(text: string): Set<string> {
   );
 }
 
-test('every metric is in the table, and the table and the dashboard name no other', async () => {
+/** Names in the first column of a page's table of metrics, which leaves out what all of them begin with. */
+function shortNamesIn(page: string, beginning: string): Set<string> {
+  const [, table = ''] = docs(page).split('| metric | what it tells |');
+  const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+  const names = rows.flatMap((row) =>
+    [...row.split(' | ')[0]!.matchAll(/`([a-z_]+)/g)].map(([, name]) => name!),
+  );
+  return new Set(['click_agg_info', ...names.map((name) => beginning + name)]);
+}
+
+test('every metric is in a table, and the tables and the dashboard name no other', async () => {
+  const ofIngest = await shownBy((place) => startIngestMonitor(place, new Health()));
+  const ofServe = await shownBy(startServeMonitor);
   const shown = new Set([...(await shownBy(startRunMonitor)), ...(await shownBy(startLakeMonitor))]);
   expect(namesIn(docs('metrics.md'))).toEqual(shown);
+  expect(shortNamesIn('ingest.md', 'click_agg_ingest_')).toEqual(new Set(ofIngest));
+  expect(shortNamesIn('serve.md', 'click_agg_serve_')).toEqual(new Set(ofServe));
+  for (const name of [...ofIngest, ...ofServe]) shown.add(name);
   const drawn = namesIn(docs('grafana-dashboard.json'));
   expect([...drawn].filter((name) => !shown.has(name))).toEqual([]);
-  expect(drawn.size).toBeGreaterThan(15);
+  expect(drawn.size).toBeGreaterThan(35);
 });
 
 test('the dashboard can be imported: its panels have places of their own, queries and one data source', () => {
