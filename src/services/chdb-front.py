@@ -48,7 +48,7 @@ def connections(setup):
     return pool
 
 
-POOLS = {"default": connections([]), "reader": connections(["SET readonly = 1"])}
+POOLS = {"default": connections([]), "reader": connections(["SET readonly = 2"])}
 
 
 def quoted(value):
@@ -59,24 +59,52 @@ class Refused(Exception):
     """An answer of the log-in, in the engine's words."""
 
 
-def run(user, sql, url):
-    """Runs one statement as a request asks for it; returns the answer's bytes."""
+def run(user, body, url, begin):
+    """Runs one statement as a request asks for it. `begin` is called once it goes well, and gives where to write to."""
+    text = url.get("query", "")
+    insert = re.match(r"(\s*INSERT\b.*)\bFORMAT\s+(\w+)\s*$", text, re.IGNORECASE | re.DOTALL)
+    sql = (text + "\n" if text and body else text).encode() + body
+    if not sql.strip():
+        raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)")
     pool = POOLS[user]
     connection = pool.get()
     changed = []
     try:
         database = url.get("database") or "default"
-        if user == "default" or database != "default":
-            connection.query("USE `" + database.replace("`", "") + "`", "Null")
-        if user == "default":
-            for name, value in url.items():
-                if name in NO_SETTINGS or name.startswith("param_"):
-                    continue
-                connection.query("SET " + re.sub(r"\W", "", name) + " = " + quoted(value), "Null")
-                changed.append(re.sub(r"\W", "", name))
+        connection.query("USE `" + database.replace("`", "") + "`", "Null")
+        for name, value in url.items():
+            if name in NO_SETTINGS or name.startswith("param_"):
+                continue
+            connection.query("SET " + re.sub(r"\W", "", name) + " = " + quoted(value), "Null")
+            changed.append(re.sub(r"\W", "", name))
         params = {name[6:]: value for name, value in url.items() if name.startswith("param_")}
-        answer = connection.query(sql, url.get("default_format") or "TabSeparated", params=params)
-        return bytes(answer.bytes() or b"")
+        form = url.get("default_format") or "TabSeparated"
+        if insert and body:
+            # As part of the statement, data would end at an empty line.
+            inserting = connection.send_insert(insert.group(1), insert.group(2))
+            try:
+                connection.insert_append(inserting, body)
+            except RuntimeError:
+                connection.insert_cancel(inserting)
+                raise
+            connection.insert_done(inserting)
+            begin()
+            return
+        if not re.match(rb"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) or params:
+            answer = connection.query(sql, form, params=params)
+            write = begin()
+            write(bytes(answer.bytes() or b""))
+            return
+        # A long answer goes out as it comes.
+        pieces = connection.send_query(sql, form)
+        write = None
+        while True:
+            piece = connection.streaming_fetch_result(pieces)
+            content = bytes(piece.bytes() or b"") if piece is not None else b""
+            write = write or begin()
+            if not content:
+                return
+            write(content)
     finally:
         for name in changed:
             connection.query("SET " + name + " = DEFAULT", "Null")
@@ -96,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.handle_any()
 
     def handle_any(self):
+        self.begun = False
         body = self.body()
         where = urlsplit(self.path)
         if where.path == "/ping":
@@ -103,18 +132,27 @@ class Handler(BaseHTTPRequestHandler):
         url = dict(parse_qsl(where.query, keep_blank_values=True))
         try:
             user = self.user(url)
-            text = url.get("query", "")
-            sql = (text + "\n" if text and body else text) + body.decode()
-            if not sql.strip():
-                raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)")
-            answer = run(user, sql, url)
+            run(user, body, url, lambda: self.begin(url))
         except (Refused, RuntimeError, chdb.ChdbError) as error:
-            return self.failed(str(error))
-        headers = {"X-ClickHouse-Query-Id": url.get("query_id", ""), "Content-Type": "text/plain; charset=UTF-8"}
-        if "gzip" in self.headers.get("Accept-Encoding", "") and url.get("enable_http_compression") == "1":
-            answer = gzip.compress(answer, 1)
-            headers["Content-Encoding"] = "gzip"
-        return self.send(200, answer, headers)
+            if not self.begun:
+                return self.failed(str(error))
+            # The status has gone out: the broken answer says it.
+            self.close_connection = True
+            return None
+        self.wfile.write(b"0\r\n\r\n")
+
+    def begin(self, url):
+        self.begun = True
+        self.send_response(200)
+        self.send_header("X-ClickHouse-Query-Id", url.get("query_id", ""))
+        self.send_header("Content-Type", "text/plain; charset=UTF-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+        def write(content):
+            if content:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+        return write
 
     def failed(self, message):
         code = re.search(r"Code: (\d+)", message)

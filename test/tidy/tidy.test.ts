@@ -61,6 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // One of its tables is that of the ads.
   'adapters/postgres': ['core', 'ads', 'adapters/duckdb'],
   'adapters/journaled': ['core', 'adapters/duckdb'],
+  'adapters/clickhouse': ['core', 'adapters/journaled'],
 };
 
 function wallsOf(room: string): readonly string[] {
@@ -80,6 +81,7 @@ const INDEPENDENT: Readonly<Record<string, readonly string[]>> = {
 const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-s3': ['adapters/s3'],
   '@aws-sdk/lib-storage': ['adapters/s3'],
+  '@clickhouse/client': ['adapters/clickhouse'],
   '@duckdb/node-api': ['adapters/duckdb', 'batch', 'lake', 'torture'],
   '@duckdb/node-bindings': ['adapters/duckdb', 'batch', 'lake'],
   '@fastify/cookie': ['serve'],
