@@ -142,7 +142,7 @@ describe('dead letters', () => {
   });
 
   test('of bots are shown from a lake that is elsewhere', async () => {
-    const payload = JSON.stringify({ ...CLICK, click_id: 'bot-click' });
+    const payload = JSON.stringify({ ...CLICK, click_id: 'bot-click', invalid_traffic: 'crawler' });
     const envelope = { topic: 'clicks', partition: 1, offset: 0, ts: START_MS, key: 'ad-1', payload };
     writeFileSync(file('log.ndjson'), `${JSON.stringify(envelope)}\n`);
     const lake = ['--lake', file('another-lake')];
@@ -150,7 +150,7 @@ describe('dead letters', () => {
     const written = await clickAgg(['lake', ...input, ...lake]);
     expect(written).toMatchObject({ code: 0 });
     const { stdout, stderr } = await letters('show', '1:0', ...lake);
-    expect(JSON.parse(stdout)).toMatchObject({ click_id: 'bot-click', ad_id: 'ad-1' });
+    expect(JSON.parse(stdout)).toMatchObject({ ad_id: 'ad-1', invalid_traffic: 'crawler' });
     expect(stderr).toContain('bytes from: the lake');
   });
 

@@ -3,6 +3,9 @@ import { DuckDBBlobValue, DuckDBInstance } from '@duckdb/node-api';
 import { KNOWN_FIELDS } from '../../core/record-fields.js';
 import { quoted, rowsOf } from './sql.js';
 
+/** The fields that have a column of the lake; a mark of invalid traffic is among the others, in `extra`. */
+const COLUMN_FIELDS = KNOWN_FIELDS.filter((name) => name !== 'invalid_traffic');
+
 /**
  * The record at a place, if one of these Parquet files has it: the original bytes of a malformed one, else the
  * click's fields as JSON (the event time in epoch ms, whatever form it came in).
@@ -17,15 +20,15 @@ export async function lakeRecord(
     const connection = await instance.connect();
     const [row] = await rowsOf(
       connection,
-      `SELECT ${KNOWN_FIELDS.join(', ')}, extra, value
+      `SELECT ${COLUMN_FIELDS.join(', ')}, extra, value
        FROM read_parquet([${paths.map(quoted).join(', ')}], hive_partitioning = false)
        WHERE partition = ${Math.trunc(partition)} AND "offset" = ${Math.trunc(offset)} LIMIT 1`,
     );
     connection.closeSync();
     if (!row) return undefined;
-    const [extra, value] = row.slice(KNOWN_FIELDS.length);
+    const [extra, value] = row.slice(COLUMN_FIELDS.length);
     if (value instanceof DuckDBBlobValue) return new Uint8Array(value.bytes);
-    const fields = KNOWN_FIELDS.map((name, index): [string, string | number | undefined] => {
+    const fields = COLUMN_FIELDS.map((name, index): [string, string | number | undefined] => {
       const field = row[index];
       if (field === null) return [name, undefined];
       return [name, name === 'event_time' ? Number(field) : String(field)];
