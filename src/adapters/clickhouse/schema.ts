@@ -2,7 +2,7 @@
 import { UserError } from '../../errors.js';
 import type { Address } from './address.js';
 import type { Connections } from './connections.js';
-import { codeOf, serverError, UNKNOWN_DATABASE } from './server-errors.js';
+import { serverError, UNKNOWN_DATABASE } from './server-errors.js';
 import { text } from './sql.js';
 
 const SCHEMA_VERSION = 1;
@@ -98,11 +98,6 @@ async function requireServer(connections: Connections): Promise<void> {
 function noDatabase(address: Address): unknown {
   const missing = Object.assign(new Error('no database'), { code: UNKNOWN_DATABASE });
   return serverError(missing, address);
-}
-
-/** Whether an error says that the database is not there. */
-export function saysNoDatabase(error: unknown): boolean {
-  return error instanceof Error && codeOf(error.cause) === UNKNOWN_DATABASE;
 }
 
 function inDatabase(statement: string, { database }: Address): string {
