@@ -133,7 +133,7 @@ describe('what can’t be opened is told in one line', () => {
     ['nothing was counted yet', ['query'], '?schema=none_yet', 1, /no totals in postgres:.* yet: run/],
     ['the password is wrong', ['query'], 'password', 1, /refuses the password/],
     ['nobody answers', ['run', '--until-end'], 'port', 1, /no PostgreSQL server answers/],
-    ['it is no URL', ['query'], 'mysql', 2, /must be duckdb or postgres:/],
+    ['it is no URL', ['query'], 'mysql', 2, /must be duckdb or begin with postgres:/],
   ] as const)('%s', async (_, command, wrong, exitCode, line) => {
     const address = new URL(store);
     if (wrong === 'port') address.port = '1';

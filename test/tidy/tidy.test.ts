@@ -50,7 +50,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ['core', 'serve'],
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
-  stores: ['core', 'live', 'ads', 'adapters/duckdb', 'adapters/postgres', 'adapters/redis'],
+  stores: [
+    'core',
+    'live',
+    'ads',
+    'adapters/duckdb',
+    'adapters/postgres',
+    'adapters/clickhouse',
+    'adapters/redis',
+  ],
   // Who asks from behind a proxy is found out as for clicks.
   serve: ['core', 'live', 'stores', 'options', 'ui', 'batch', 'adapters/redis', 'ingest'],
   services: ['options', 'ui'],
