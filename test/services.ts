@@ -37,9 +37,15 @@ export interface Addresses {
 /** A first start may fetch the part: by Go's compiler in the worst case. Give it to `beforeAll`. */
 export const SERVICE_START_MS = 15 * 60_000;
 
+/** Shared servers are not killed: Cassandra need not write its own tables to the disk with every table that is made. */
+const SHARED_SETTINGS: Partial<Record<PartName, Readonly<Record<string, string>>>> = {
+  cassandra: { 'cassandra.unsafesystem': 'true' },
+};
+
 /** The shared server of this kind; starts it if no test file has yet. */
 export async function service<Name extends PartName>(name: Name): Promise<Addresses[Name]> {
-  const { address } = await startService(name, { directory: join(inject('servicesFolder'), name), say });
+  const directory = join(inject('servicesFolder'), name);
+  const { address } = await startService(name, { directory, say, settings: SHARED_SETTINGS[name] ?? {} });
   return address as Addresses[Name];
 }
 

@@ -40,6 +40,7 @@ export const cassandra: Part = {
       'cassandra.superuser_setup_delay_ms': '0',
       'jdk.attach.allowAttachSelf': 'true',
       'io.netty.tryReflectionSetAccessible': 'true',
+      ...Object.fromEntries(Object.entries(place.settings).filter(([name]) => isProperty(name))),
     };
     const set = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`);
     const classPath = ['-cp', `${place.program}/*`, 'org.apache.cassandra.service.CassandraDaemon'];
@@ -113,8 +114,13 @@ function settingsOf({ ports, directory, settings }: Place): Record<string, unkno
     roles_validity: '0ms',
     // A dropped keyspace of a test is not kept as a snapshot.
     auto_snapshot: false,
-    ...settings,
+    ...Object.fromEntries(Object.entries(settings).filter(([name]) => !isProperty(name))),
   };
+}
+
+/** A setting of ours is a line of cassandra.yaml, or a property of the Java machine. */
+function isProperty(name: string): boolean {
+  return name.startsWith('cassandra.');
 }
 
 /** What Java's modules must open to Cassandra, as its own conf/jvm17-server.options lists it. */

@@ -50,7 +50,8 @@ export interface ServiceOptions {
   port?: number | undefined;
   /**
    * Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local:
-   * options, Cassandra: cassandra.yaml, ClickHouse: environment).
+   * options, ClickHouse: environment, Cassandra: cassandra.yaml, and properties of the Java machine that begin with
+   * `cassandra.`).
    */
   settings?: Readonly<Record<string, string>>;
   say?: Say;

@@ -65,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   torture: ['core', 'live', 'services', 'ui'],
   tour: ['ingest', 'services', 'ui'],
   adapters: ['core'],
+  'adapters/cassandra': ['core', 'adapters/journaled'],
   // Its snapshots are Parquet files, which DuckDB reads and writes.
   // One of its tables is that of the ads.
   'adapters/postgres': ['core', 'ads', 'adapters/duckdb'],

@@ -1,0 +1,229 @@
+// The connections to one cluster, and how long its nodes are waited for. All statements are such that doing them
+// twice is doing them once; the one that is not, the swap of the head, looks afterwards what it did.
+import { setTimeout as sleep } from 'node:timers/promises';
+import cassandra from 'cassandra-driver';
+import type { Address, Consistency } from './address.js';
+import { passing, serverError } from './server-errors.js';
+
+/** So long a writer waits for nodes that restart, in steps that grow. */
+const GONE_WAIT_MS = 120_000;
+/** So long anybody waits for nodes that are there and answer too late. */
+const BUSY_WAIT_MS = 30_000;
+const STEP_MS_FIRST = 50;
+const STEP_MS_MAX = 2_000;
+/** Attempts that even somebody in a hurry makes. */
+const ATTEMPTS_MIN = 3;
+
+const CONNECT_MS = 10_000;
+/** Longer than the nodes themselves wait for each other: what they say is better than silence. */
+const ANSWER_MS = 25_000;
+const RECONNECT_MS = { first: 200, max: 5_000 };
+
+const LEVELS = cassandra.types.consistencies;
+/** What reads and writes ask for, and the register, which one node after the other must agree on. */
+const CONSISTENCY: Readonly<Record<Consistency, { rows: number; register: number }>> = {
+  local_quorum: { rows: LEVELS.localQuorum, register: LEVELS.localSerial },
+  quorum: { rows: LEVELS.quorum, register: LEVELS.serial },
+  one: { rows: LEVELS.localOne, register: LEVELS.localSerial },
+};
+
+export interface ClusterOptions {
+  /** Waits for nodes that are gone, since the one who asks will live on. */
+  patient: boolean;
+  /** Told in one line when the nodes are waited for. */
+  onWait?: ((line: string) => void) | undefined;
+  /** Aborted: whoever waits has waited long enough. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface Statement {
+  query: string;
+  params: readonly unknown[];
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface Page {
+  rows: Row[];
+  /** Where the next page begins; undefined: there is none. */
+  next: string | undefined;
+}
+
+export class Cluster {
+  private readonly notice: Notice = { given: false };
+  private readonly closing = new AbortController();
+
+  private constructor(
+    readonly address: Address,
+    /** The one whose nodes are asked. */
+    readonly datacenter: string,
+    private readonly client: cassandra.Client,
+    private readonly options: ClusterOptions,
+  ) {}
+
+  /** Connects; `waits`: the nodes may be starting just now. UserError: they can't be used, and why. */
+  static async connect(address: Address, options: ClusterOptions, waits = false): Promise<Cluster> {
+    const patience = { ...options, patient: waits, notice: { given: false } };
+    return await insistently(address, patience, async () => {
+      const datacenter = address.datacenter ?? (await datacenterOf(address));
+      const client = new cassandra.Client({ ...clientOptions(address), localDataCenter: datacenter });
+      try {
+        await client.connect();
+      } catch (error) {
+        await client.shutdown();
+        throw error;
+      }
+      return new Cluster(address, datacenter, client, options);
+    });
+  }
+
+  /** Nodes of the data center. */
+  get nodes(): number {
+    return this.client.hosts.values().filter(({ datacenter }) => datacenter === this.datacenter).length;
+  }
+
+  /** A statement that is not asked for often, or makes tables. */
+  async run(query: string, params: readonly unknown[] = []): Promise<Row[]> {
+    return await this.persistently(async () => {
+      const how = { ...this.rowOptions, prepare: params.length > 0 };
+      const { rows } = await this.client.execute(query, [...params], how);
+      return rows ?? [];
+    });
+  }
+
+  /** Writes one row with a version. */
+  async write({ query, params }: Statement, version: number): Promise<void> {
+    await this.persistently(() =>
+      this.client.execute(query, [...params], {
+        ...this.rowOptions,
+        timestamp: cassandra.types.Long.fromNumber(version),
+      }),
+    );
+  }
+
+  /** Writes rows of one partition with a version: all of them or none. */
+  async writeTogether(statements: readonly Statement[], version: number): Promise<void> {
+    if (statements.length === 1) return await this.write(statements[0]!, version);
+    const batch = statements.map(({ query, params }) => ({ query, params: [...params] }));
+    const timestamp = cassandra.types.Long.fromNumber(version);
+    await this.persistently(() => this.client.batch(batch, { ...this.rowOptions, logged: false, timestamp }));
+  }
+
+  /** A page of an answer; `from` is where the page before ended. */
+  async page({ query, params }: Statement, rowsMax: number, from: string | undefined): Promise<Page> {
+    return await this.persistently(async () => {
+      const how = {
+        ...this.rowOptions,
+        fetchSize: rowsMax,
+        ...(from === undefined ? {} : { pageState: from }),
+      };
+      const { rows, pageState } = await this.client.execute(query, [...params], how);
+      return { rows, next: (pageState as string | null) ?? undefined };
+    });
+  }
+
+  /** The register as it is now, whatever is under way. */
+  async readRegister({ query, params }: Statement): Promise<Row | undefined> {
+    return await this.persistently(async () => {
+      const consistency = CONSISTENCY[this.address.consistency].register;
+      const how = { prepare: true, isIdempotent: true, consistency };
+      return (await this.client.execute(query, [...params], how)).rows[0];
+    });
+  }
+
+  /** Tries a conditional statement once; whether it applied. Where the answer is lost, nobody knows: the error tells. */
+  async tryOnce({ query, params }: Statement): Promise<boolean> {
+    const { rows, register } = CONSISTENCY[this.address.consistency];
+    const how = { prepare: true, isIdempotent: false, consistency: rows, serialConsistency: register };
+    return (await this.client.execute(query, [...params], how)).wasApplied();
+  }
+
+  /** Does `work`, again and again while what stops it may pass. */
+  async persistently<T>(work: () => Promise<T>): Promise<T> {
+    const { notice, closing } = this;
+    return await insistently(this.address, { ...this.options, notice, closing: closing.signal }, work);
+  }
+
+  /** An error as a UserError, if it is one of the cluster's. */
+  explained(error: unknown): unknown {
+    return serverError(error, this.address);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.client.shutdown();
+  }
+
+  private get rowOptions(): { prepare: boolean; isIdempotent: boolean; consistency: number } {
+    const { rows } = CONSISTENCY[this.address.consistency];
+    return { prepare: true, isIdempotent: true, consistency: rows };
+  }
+}
+
+/** Whether somebody was told that the nodes are waited for, and none of them has answered since. */
+interface Notice {
+  given: boolean;
+}
+
+interface Patience extends ClusterOptions {
+  notice: Notice;
+  closing?: AbortSignal;
+}
+
+async function insistently<T>(address: Address, patience: Patience, work: () => Promise<T>): Promise<T> {
+  const { patient, onWait, signal, closing, notice } = patience;
+  const startedMs = Date.now();
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const result = await work();
+      notice.given = false;
+      return result;
+    } catch (error) {
+      const reason = passing(error);
+      const patienceMs = patient ? GONE_WAIT_MS : reason === 'busy' ? BUSY_WAIT_MS : 0;
+      const inHurry = signal?.aborted === true && attempt + 1 >= ATTEMPTS_MIN;
+      const isOver = Date.now() - startedMs >= patienceMs || closing?.aborted === true || inHurry;
+      const explained = serverError(error, address);
+      if (reason === undefined || isOver) throw explained;
+      if (attempt === 1) {
+        const line = explained instanceof Error ? explained.message : String(explained);
+        if (!notice.given) onWait?.(`${line}: waiting up to ${Math.round(patienceMs / 1000)} s`);
+        notice.given = true;
+      }
+      await sleep(Math.min(STEP_MS_MAX, STEP_MS_FIRST * 2 ** attempt));
+    }
+  }
+}
+
+function clientOptions({ contactPoints, credentials, tls }: Address): cassandra.DseClientOptions {
+  return {
+    contactPoints: [...contactPoints],
+    ...(credentials ? { credentials } : {}),
+    ...(tls ? { sslOptions: tls } : {}),
+    applicationName: 'click-agg',
+    monitorReporting: { enabled: false },
+    socketOptions: { connectTimeout: CONNECT_MS, readTimeout: ANSWER_MS },
+    policies: {
+      reconnection: new cassandra.policies.reconnection.ExponentialReconnectionPolicy(
+        ...[RECONNECT_MS.first, RECONNECT_MS.max],
+      ),
+    },
+  };
+}
+
+/** The data center of the first node that answers. */
+async function datacenterOf(address: Address): Promise<string> {
+  const client = new cassandra.Client({
+    ...clientOptions(address),
+    // It asks whoever is there, and no schema.
+    isMetadataSyncEnabled: false,
+    policies: { loadBalancing: new cassandra.policies.loadBalancing.RoundRobinPolicy() },
+  });
+  try {
+    await client.connect();
+    const { rows } = await client.execute('SELECT data_center FROM system.local');
+    return rows[0]!.data_center as string;
+  } finally {
+    await client.shutdown();
+  }
+}
