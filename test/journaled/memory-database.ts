@@ -35,6 +35,15 @@ export class MemoryServer {
   private readonly totals = new Map<string, Map<string, Versioned<Cell>>>();
   private readonly entries = new Map<string, Map<string, Versioned<Uint8Array>>>();
 
+  /** Another server that holds the same. */
+  copy(): MemoryServer {
+    const copy = new MemoryServer();
+    copy.head = this.head;
+    for (const [name, rows] of this.totals) copy.totals.set(name, new Map(rows));
+    for (const [name, rows] of this.entries) copy.entries.set(name, new Map(rows));
+    return copy;
+  }
+
   /** A connection, to which happens what `fate` says. */
   connect(fate: Fate = {}, tables: readonly TotalsTable[] = TOTALS_TABLES): RowDatabase {
     const step = async (what: string): Promise<void> => {

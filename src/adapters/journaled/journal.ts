@@ -52,7 +52,7 @@ export async function writeJournal(
   head: HeadChange,
 ): Promise<Pending> {
   const pending: Pending = {
-    ...{ journal: String(revision), prefix: randomBytes(6).toString('hex') },
+    ...{ journal: String(revision), prefix: `${version}.${randomBytes(6).toString('hex')}` },
     ...{ entries: 0, inline: undefined },
   };
   let waiting: Entry[] = [];
@@ -115,7 +115,7 @@ async function* journalValues(database: RowDatabase, pending: Pending): AsyncGen
   }
 }
 
-/** Removes the entries of a journal; whoever wrote it again with its own version does not bring it back. */
+/** Removes the entries of a journal; whoever writes it again with its own version does not bring it back. */
 export async function dropJournal(database: RowDatabase, pending: Pending, version: number): Promise<void> {
   for (let next = 0; next < pending.entries; next += ENTRIES_AT_ONCE) {
     const count = Math.min(ENTRIES_AT_ONCE, pending.entries - next);
@@ -125,16 +125,18 @@ export async function dropJournal(database: RowDatabase, pending: Pending, versi
 }
 
 /** Removes what was written of journals for the head of `revision`, none of which can be decided any more. */
-export async function dropJournals(
-  database: RowDatabase,
-  { revision, version }: { revision: number; version: number },
-): Promise<void> {
+export async function dropJournals(database: RowDatabase, revision: number): Promise<void> {
   const partition = String(revision);
+  let after: string | undefined;
   for (;;) {
-    const found = await database.readEntries('journal', partition, { limit: 4 * ENTRIES_AT_ONCE });
+    const found = await database.readEntries('journal', partition, { after, limit: ENTRIES_AT_ONCE });
     if (found.length === 0) return;
-    const gone = found.map(({ key }): Entry => ({ kind: 'journal', partition, key, value: undefined }));
-    await database.writeEntries(gone, version + 1);
+    after = found.at(-1)!.key;
+    // Each was written with the version in its name, which may be greater than any that was decided.
+    for (const { key } of found) {
+      const gone: Entry = { kind: 'journal', partition, key, value: undefined };
+      await database.writeEntries([gone], Number.parseInt(key, 10) + 1);
+    }
   }
 }
 

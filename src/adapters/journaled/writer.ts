@@ -71,7 +71,7 @@ export class Writer {
         this.epoch = epoch;
         this.know(taken);
         this.options.forget();
-        await dropJournals(this.database, { revision: head.revision, version: head.state.version });
+        await this.dropOthersJournals(head);
         return epoch;
       }
     });
@@ -139,6 +139,11 @@ export class Writer {
   private know(head: KnownHead): void {
     this.known = head;
     this.remembered = head.revision;
+  }
+
+  /** What the owner before may have left: of a write that was not decided, or that was completed two swaps ago. */
+  private async dropOthersJournals({ revision }: KnownHead): Promise<void> {
+    for (const one of [revision - 2, revision]) await dropJournals(this.database, one);
   }
 
   /** False: the head moved before the write was decided. */
