@@ -21,6 +21,8 @@ import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
 import { inTurns } from '../engine/turns.js';
 import { UsageError } from '../errors.js';
+import type { Followers } from '../followers/followers.js';
+import { turnsWith } from '../followers/turns.js';
 import { startLiveServer } from '../live/server.js';
 import { type RunMonitor, watchRun } from '../metrics/watching.js';
 import { command } from '../options/command.js';
@@ -38,15 +40,16 @@ import { metricsOptions } from '../options/metrics.js';
 import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
 import { channelOption, redisOption } from '../options/redis.js';
 import { dataDirOption, inputOptions, methodHashesOf, methodOf, methodOptions } from '../options/shared.js';
-import { storeOption } from '../options/store.js';
+import { storesOptions } from '../options/store.js';
 import { isFile } from '../stores/kinds.js';
 import { checkStore, openReaderIfAny, openStore, preload, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
+import { type RunFollowers, startFollowers } from './run-followers.js';
 
 const runOptions = {
   ...dataDirOption,
-  ...storeOption,
+  ...storesOptions,
   ...inputOptions,
   ...clusterOptions,
   ...topicOption,
@@ -101,6 +104,10 @@ export const runCommand = command({
       'click-agg run --brokers k1:9092,k2:9092 --store postgres://agg@db/clicks',
       'count a Kafka topic into PostgreSQL; start it on a second machine, too, and that one stands by',
     ],
+    [
+      'click-agg run --store duckdb --store postgres://agg@db/clicks',
+      'count into the file, and bring a server the same totals a moment later',
+    ],
     ['kcat -C -b broker -t clicks -J -e | click-agg run --input -', 'count what kcat reads from a topic'],
   ],
   async run({ options, terminal, signal }) {
@@ -116,7 +123,9 @@ export const runCommand = command({
     let input: DecodedInput | undefined;
     let lake: LakeThread | undefined;
     let voice: RunVoice | undefined;
+    let behind: RunFollowers | undefined;
     try {
+      behind = await startFollowers(options.stores, { dataDir, terminal, bytesMax: options.followLimit });
       monitor = await watchRun(options);
       if (monitor.url) terminal.info(`metrics on ${monitor.url}/metrics`, { metrics_url: monitor.url });
       // Two readers can't share a pipe.
@@ -128,7 +137,7 @@ export const runCommand = command({
         warn,
       );
       // The decoding thread takes as long to begin as the database to be loaded: let them do it side by side.
-      preload(options.store);
+      preload(options.stores[0]!);
       input = await opening;
       const untilEnd = options.untilEnd || file !== undefined;
       if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, untilEnd });
@@ -137,8 +146,9 @@ export const runCommand = command({
       const counting = {
         ...{ options, dataDir, input, file, untilEnd, lake },
         ...{ monitor, reporter, voice, terminal, signal },
-        store: { dataDir: path, store: options.store },
-        lockDataDir: kafka !== undefined && isFile(options.store),
+        store: { dataDir: path, store: options.stores[0]! },
+        followers: behind?.followers,
+        lockDataDir: kafka !== undefined && isFile(options.stores[0]!),
       };
       monitor.watch('source', () => counting.input.ends());
       if (input.shared) await checkStore(counting.store);
@@ -148,6 +158,7 @@ export const runCommand = command({
           signal,
           standsBy() {
             monitor!.standsBy();
+            behind?.standsBy(counting.store);
             watchStoreMeanwhile(monitor!, counting.store);
             reporter.standsBy(input!.description);
           },
@@ -161,6 +172,7 @@ export const runCommand = command({
       lake?.stop();
       await voice?.close();
       await input?.close();
+      await behind?.close();
       await monitor?.close();
       lock?.release();
     }
@@ -210,6 +222,8 @@ interface Counting {
   dataDir: DataDir;
   /** Where the store is. */
   store: StorePlace;
+  /** The stores behind it. */
+  followers: Followers | undefined;
   /** Whether the data directory is locked for each turn. */
   lockDataDir: boolean;
   input: DecodedInput;
@@ -227,7 +241,7 @@ type CountedInto = Store & StoreBooks & LetterOutbox;
 
 /** One turn: takes the store over and counts from where it stands. */
 async function countInTurn(counting: Counting): Promise<LiveStatus> {
-  const { dataDir, terminal, signal } = counting;
+  const { dataDir, followers, terminal, signal } = counting;
   const onWait = (line: string): void => terminal.warn(line);
   const lock = counting.lockDataDir ? await dataDir.lockWhenFree('run', { signal, onWait }) : undefined;
   let store: CountedInto | undefined;
@@ -240,13 +254,18 @@ async function countInTurn(counting: Counting): Promise<LiveStatus> {
     const method = methodFor(counting, state);
     checkSameMethod(state, method);
     const history = await historyOf(counting, state);
-    await store.begin({ method, sourceIdentity: JSON.stringify(history) });
-    const status = await count({ ...counting, method }, store, epoch);
-    if (history.kind === 'files' && !signal.aborted) {
-      await store.begin({ method, sourceIdentity: JSON.stringify(finished(history)) });
-    }
-    return status;
+    const counted =
+      (await followers?.lead(store, { epoch, state, origin: (await store.letterStream()).id })) ?? store;
+    const turns = turnsWith(state, epoch);
+    const began = (now: InputHistory): Promise<void> =>
+      counted.begin({ method, sourceIdentity: JSON.stringify({ ...now, turns }) });
+    await began(history);
+    const status = await count({ ...counting, method }, counted, epoch);
+    if (history.kind === 'files' && !signal.aborted) await began(finished(history));
+    await followers?.finish(signal.aborted);
+    return { ...status, followers: followers?.status() };
   } finally {
+    followers?.rest();
     await store?.close();
     lock?.release();
   }
@@ -282,6 +301,7 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
   // A lake that fails stops the stream, too: what is not kept can't be proved.
   const failed = new AbortController();
   lake?.done.catch(() => failed.abort());
+  counting.followers?.failed.catch(() => failed.abort());
   signal.addEventListener('abort', () => lake?.stop());
   const loop = await createRunLoop({
     input,
@@ -292,7 +312,8 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
     commitEveryMs: options.commitEvery,
     openMinutes: options.openMinutes,
     signal: AbortSignal.any([signal, failed.signal]),
-    onStatus(status) {
+    onStatus(ofLoop) {
+      const status = { ...ofLoop, followers: counting.followers?.status() };
       monitor.observe(status);
       reporter.status(status);
       announcer.status(status);
@@ -301,10 +322,11 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
     warn: (line) => terminal.warn(line),
   });
   monitor.watch('store', () => store.revisions());
-  monitor.counts(epoch, loop.status().ledger, () => loop.status());
+  const status = (): LiveStatus => ({ ...loop.status(), followers: counting.followers?.status() });
+  monitor.counts(epoch, loop.status().ledger, status);
   const server = await startLiveServer({
     store,
-    status: () => loop.status(),
+    status,
     beforeSnapshot: () => loop.commitAll(),
     announcer,
     dataDir: counting.dataDir.path,
@@ -312,10 +334,10 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
   const letters = await publishLetters(lettersOf(counting, store));
   letters?.failed.catch(() => failed.abort());
   try {
-    const status = await loop.run();
+    const counted = await loop.run();
     await letters?.finish(signal.aborted);
     await lake?.done;
-    return status;
+    return counted;
   } finally {
     reporter.end();
     await letters?.stop();

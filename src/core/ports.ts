@@ -374,27 +374,4 @@ export interface StoreBooks {
 
 // ------------------------------------------------------------------------------------------------- live
 
-/** What a living `run` says of itself, once a second. */
-export interface LiveStatus {
-  pid: number;
-  startedAtMs: number;
-  source: string;
-  methodHash: string;
-  /** Records read since the start, and per second over the last seconds. */
-  records: number;
-  recordsPerSecond: number;
-  /** Verdicts over the store's whole life, up to now (not only up to the last commit). */
-  ledger: LedgerCounts;
-  partitions: {
-    partition: number;
-    position: number;
-    end: number | undefined;
-    watermarkMs: number | undefined;
-  }[];
-  rssBytes: number;
-  /** Clicks that memory holds because late ones may still change their verdict, and the bytes they take. */
-  horizonClicks: number;
-  horizonBytes: number;
-  lastCommitAtMs: number | undefined;
-  lastCommitMs: number | undefined;
-}
+export type { FollowerStatus, LiveStatus } from './live-status.js';

@@ -17,15 +17,22 @@ export interface DataDir {
   readonly logDir: string;
   readonly storePath: string;
   readonly lakeDir: string;
+  /** Commits that wait for the stores that follow. */
+  readonly followersDir: string;
   /** Takes the lock `<name>.lock`; a UserError names the process that has it. Stale locks are taken over. */
   lock(name: LockName): Promise<Lock>;
   /** Takes it as soon as its holder is gone; `onWait` is told once that it waits. UserError: the signal came first. */
   lockWhenFree(name: LockName, wait: { signal: AbortSignal; onWait: (line: string) => void }): Promise<Lock>;
 }
 
-type LockName = 'run' | 'lake' | 'backfill';
+type LockName = 'run' | 'lake' | 'backfill' | 'followers';
 
-const WORK = { run: 'is counted into', lake: 'has its lake written', backfill: 'is backfilled' } as const;
+const WORK = {
+  run: 'is counted into',
+  lake: 'has its lake written',
+  backfill: 'is backfilled',
+  followers: 'is followed',
+} as const;
 
 /** Where things are in a data directory, without a look at the disk. */
 export function dataDirAt(path: string): DataDir {
@@ -34,6 +41,7 @@ export function dataDirAt(path: string): DataDir {
     logDir: join(path, 'log'),
     storePath: join(path, 'store.duckdb'),
     lakeDir: join(path, 'lake'),
+    followersDir: join(path, 'followers'),
     lock: (name) => takeLock(join(path, `${name}.lock`), `${path} ${WORK[name]}`),
     async lockWhenFree(name, { signal, onWait }) {
       const file = join(path, `${name}.lock`);

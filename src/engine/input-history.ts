@@ -33,7 +33,12 @@ interface TopicHistory {
 export type InputHistory = { kind: 'embedded' } | TopicHistory | FileHistory;
 
 function readHistory({ sourceIdentity }: StoredState): InputHistory | undefined {
-  return sourceIdentity === undefined ? undefined : (JSON.parse(sourceIdentity) as InputHistory);
+  if (sourceIdentity === undefined) return undefined;
+  const history = JSON.parse(sourceIdentity) as InputHistory & { copying?: string };
+  if (history.copying === undefined) return history;
+  throw new UserError('this store holds half a copy of another one', {
+    hint: 'Run `click-agg copy-totals` again: it brings what is missing.',
+  });
 }
 
 export interface FileInput {
@@ -120,7 +125,7 @@ export async function fileHistory(
     await neededFiles(before, present, state, lineNumbered),
     lineNumbered ? firstLine : 0,
   );
-  return { ...history, files: [...before, present] };
+  return { kind: 'files', partitions: history.partitions, files: [...before, present] };
 }
 
 function nextLine(state: StoredState, filesBefore: number): number {

@@ -77,6 +77,14 @@ export class RunMetrics {
     'Clicks held in memory because late ones may change them',
   );
   readonly #horizonBytes = this.#gauge('horizon_bytes', 'Bytes of memory that these take');
+  readonly #followerBehind = this.#gauge(
+    'follower_behind_commits',
+    'Commits that the first store has made and this one has not yet',
+    ['store'],
+  );
+  readonly #followerUp = this.#gauge('follower_up', '1: the store follows; 0: something keeps it from it', [
+    'store',
+  ]);
   readonly #active = this.#gauge('active', '1: this process counts; 0: it stands by, starts or stops');
   readonly #epoch = this.#gauge(
     'epoch',
@@ -128,6 +136,10 @@ export class RunMetrics {
       if (watermarkMs === undefined || !Number.isFinite(watermarkMs)) continue;
       this.#watermark.set(labels, watermarkMs / 1000);
       this.#watermarkDelay.set(labels, (Date.now() - watermarkMs) / 1000);
+    }
+    for (const { store, behind, trouble } of status.followers ?? []) {
+      if (behind !== undefined) this.#followerBehind.set({ store }, behind);
+      this.#followerUp.set({ store }, trouble === undefined ? 1 : 0);
     }
     this.#horizonClicks.set(status.horizonClicks);
     this.#horizonBytes.set(status.horizonBytes);

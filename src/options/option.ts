@@ -203,6 +203,26 @@ export function optionalDuration(
   };
 }
 
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  KiB: 1024,
+  MiB: 1_048_576,
+  GiB: 1_073_741_824,
+  TiB: 1_099_511_627_776,
+};
+const SIZE_MIN = 1_048_576;
+
+/** A size of at least 1 MiB, in bytes: `512MiB`, `1.5GiB`. */
+export function byteSize(spec: Common & { default: string }): OptionSpec<number> {
+  const schema = z.string().transform((given, context) => {
+    const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*(KiB|MiB|GiB|TiB)$/.exec(given.trim()) ?? [];
+    const bytes = Math.round(Number(amount) * (UNIT_BYTES[unit] ?? Number.NaN));
+    if (bytes >= SIZE_MIN) return bytes;
+    context.addIssue({ code: 'custom', message: 'must be a size of at least 1MiB, such as 512MiB or 1GiB' });
+    return z.NEVER;
+  });
+  return { ...spec, value: 'SIZE', schema };
+}
+
 /** A point in time as ISO 8601 (`2026-02-22T10:00Z`, `2026-02-22`; UTC if no offset is given), in epoch ms. */
 export function optionalTime(spec: Common): OptionSpec<number | undefined> {
   return {

@@ -1,6 +1,6 @@
 // Where the totals are kept: the one option that every command takes which opens the store.
 import { z } from 'zod';
-import type { OptionSpec } from './option.js';
+import { byteSize, type OptionSpec } from './option.js';
 
 /** Stores on servers: how each begins, and an example of the whole with where its password comes from. */
 const SERVERS: readonly { begins: RegExp; prefix: string; example: string; password: string }[] = [
@@ -22,6 +22,10 @@ const SERVERS: readonly { begins: RegExp; prefix: string; example: string; passw
 const isStore = (text: string): boolean =>
   text === 'duckdb' || SERVERS.some(({ begins }) => begins.test(text));
 
+const storeText = z
+  .string()
+  .refine(isStore, `must be duckdb or begin with ${SERVERS.map(({ prefix }) => prefix).join(', ')}`);
+
 const storeSpec: OptionSpec<string> = {
   flag: 'store',
   value: 'duckdb|URL',
@@ -32,9 +36,41 @@ const storeSpec: OptionSpec<string> = {
     'where the totals are: a DuckDB file in the data directory, or a server: ' +
     SERVERS.map(({ example, password }) => `${example} (${password})`).join(', '),
   choices: ['duckdb', ...SERVERS.map(({ prefix }) => prefix)],
-  schema: z
-    .string()
-    .refine(isStore, `must be duckdb or begin with ${SERVERS.map(({ prefix }) => prefix).join(', ')}`),
+  schema: storeText,
 };
 
 export const storeOption = { store: storeSpec };
+
+/** URLs of several hosts hold commas, which part the items of a list in the environment: what is no beginning goes on. */
+function joined(items: readonly string[]): string[] {
+  const stores: string[] = [];
+  for (const item of items) {
+    if (stores.length === 0 || item === 'duckdb' || /^[a-z]+:\/\//.test(item)) stores.push(item);
+    else stores.push(`${stores.pop()},${item}`);
+  }
+  return stores;
+}
+
+const storesSpec: OptionSpec<string[]> = {
+  ...storeSpec,
+  repeatable: true,
+  about:
+    `${storeSpec.about}. Given more than once: the first holds the positions, and the others follow it ` +
+    'with the same commits, at their own pace',
+  schema: z
+    .array(z.string())
+    .default([storeSpec.default!])
+    .transform((items) => joined(items))
+    .pipe(z.array(storeText))
+    .refine((stores) => new Set(stores).size === stores.length, 'names the same store twice'),
+};
+
+/** Where a run counts into. */
+export const storesOptions = {
+  stores: storesSpec,
+  followLimit: byteSize({
+    flag: 'follow-limit',
+    default: '1GiB',
+    about: 'when so much waits on the disk for a store that follows but is gone, the oldest is dropped',
+  }),
+};

@@ -74,6 +74,11 @@ export async function openBooks(place: StorePlace): Promise<StoreReader & StoreB
 
 const duckdb = () => import('../adapters/duckdb/store.js');
 
+/** A store as it may be shown: without a password. UsageError: it is none. */
+export async function shownName({ store }: StorePlace): Promise<string> {
+  return isFile(store) ? store : (await serverOf(store)).storeName(store);
+}
+
 /** There is no store yet. */
 class NothingCounted extends UserError {
   constructor(place: string, option: string) {

@@ -1,5 +1,5 @@
 // What `run` tells while it counts (a line that moves, or a line now and then) and when it is done.
-import type { LiveStatus } from '../core/ports.js';
+import type { FollowerStatus, LiveStatus } from '../core/ports.js';
 import type { LogFields, ProgressBar, Terminal } from './terminal.js';
 
 /** On no terminal a line of status comes this often, ms. */
@@ -71,7 +71,16 @@ function statusFields(status: LiveStatus): LogFields {
     ...progressOf(status),
     ledger: status.ledger,
     rss_bytes: status.rssBytes,
+    ...followersOf(status),
   };
+}
+
+function followersOf({ followers }: LiveStatus): LogFields {
+  if (!followers) return {};
+  const shown = followers.map(({ store, commits, behind, trouble }) => ({
+    ...{ store, commits: commits ?? null, behind: behind ?? null, trouble: trouble ?? null },
+  }));
+  return { followers: shown };
 }
 
 /** Rate, watermark, lag, dead letters and memory in one line. */
@@ -85,7 +94,13 @@ function statusNote(status: LiveStatus): string {
     `billable ${ledger.billable}`,
     `dropped ${ledger.records - ledger.billable}`,
     `${Math.round(status.rssBytes / 1_000_000)} MB`,
+    ...(status.followers ?? []).filter(isLate).map(({ store, behind }) => `${store} ${behind ?? '?'} behind`),
   ].join(', ');
+}
+
+/** A commit that is under way is no delay. */
+function isLate({ behind, trouble }: FollowerStatus): boolean {
+  return trouble !== undefined || (behind ?? 0) > 1;
 }
 
 function timeOf(ms: number): string {
@@ -102,6 +117,7 @@ function resultOf(status: LiveStatus, lake: LakeGain | undefined): unknown {
     ledger: status.ledger,
     horizon: { clicks: status.horizonClicks, bytes: status.horizonBytes },
     rss_bytes: status.rssBytes,
+    ...followersOf(status),
     partitions: status.partitions.map(({ partition, position, end, watermarkMs }) => ({
       partition,
       position,
@@ -137,5 +153,11 @@ async function printResult(
       watermarkMs === undefined ? 'none' : timeOf(watermarkMs),
     ]),
   );
+  if (status.followers) {
+    await terminal.table(
+      ['store that follows', 'commits', 'behind'],
+      status.followers.map(({ store, commits, behind }) => [store, commits ?? '?', behind ?? '?']),
+    );
+  }
   if (lake) await terminal.print(`The lake got ${lake.committed} records in ${lake.files} files.\n`);
 }

@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ['core', 'serve'],
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
+  followers: ['core', 'adapters/embedded', 'adapters/kafka'],
   stores: [
     'core',
     'live',
