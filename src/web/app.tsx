@@ -71,7 +71,7 @@ function Dashboard({ session, signedOut }: DashboardProps) {
     setFeed(made);
     return () => made.close();
   }, [session]);
-  useKeys({
+  const keys = useKeys({
     navigation,
     nextTheme: () => choose(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!),
     showKeys: () => showKeys(true),
@@ -91,7 +91,7 @@ function Dashboard({ session, signedOut }: DashboardProps) {
           signOut={() => void signOut().then(() => signedOut(undefined))}
         />
         <Content state={state} dark={dark} seesAll={session.role !== 'advertiser'} />
-        <KeysDialog open={keysShown} close={() => showKeys(false)} />
+        <KeysDialog open={keysShown} close={() => showKeys(false)} keys={keys} />
       </FeedContext.Provider>
     </NavigationContext.Provider>
   );

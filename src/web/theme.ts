@@ -1,6 +1,7 @@
 // Light, dark, or as the system is set; remembered in this browser. Colours that a canvas needs are read from the style
 // sheet, so that they are written down once.
 import { useEffect, useState } from 'preact/hooks';
+import { keep, kept } from './kept.js';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -8,22 +9,10 @@ export type Theme = (typeof THEMES)[number];
 const KEY = 'click-agg theme';
 const wantsDark = matchMedia('(prefers-color-scheme: dark)');
 
-/** The chosen theme. A browser that keeps nothing (private windows of some) has the system's. */
+/** The chosen theme, else the system's. */
 function remembered(): Theme {
-  try {
-    return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? 'system';
-  } catch (error) {
-    if (error instanceof DOMException) return 'system';
-    throw error;
-  }
-}
-
-function remember(theme: Theme): void {
-  try {
-    localStorage.setItem(KEY, theme);
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-  }
+  const chosen = kept(KEY);
+  return THEMES.find((theme) => theme === chosen) ?? 'system';
 }
 
 function apply(theme: Theme): boolean {
@@ -51,7 +40,7 @@ export function useTheme(): { theme: Theme; dark: boolean; choose(theme: Theme):
     theme,
     dark,
     choose(chosen) {
-      remember(chosen);
+      keep(KEY, chosen);
       setTheme(chosen);
     },
   };

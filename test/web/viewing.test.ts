@@ -141,6 +141,9 @@ test('two advertisers are kept apart, in every list, by every address and on the
   await expect.poll(() => acme.page.getByText('Verdicts').count()).toBe(0);
   await acme.page.locator('[data-filter="campaign"]').click();
   await expect.poll(() => acme.page.getByRole('dialog').getByRole('checkbox').count()).toBe(1);
+  // There is room for who is signed in, also where the window is narrow or enlarged.
+  await acme.page.setViewportSize({ width: 320, height: 600 });
+  expect(await acme.page.evaluate('document.documentElement.scrollWidth')).toBe(320);
   await acme.page.goto(`${guarded.url}/campaigns/c-2?last=24h`);
   await acme.page.getByText(/No clicks in this period|Nothing was counted yet/).waitFor();
   expect(heard.length).toBeGreaterThan(0);
@@ -217,6 +220,33 @@ test('everything can be reached and done by keyboard', async () => {
   await page.getByRole('dialog', { name: 'Keyboard' }).waitFor({ state: 'hidden' });
   await keyboard.press('x');
   await until('no filter is left', () => !page.url().includes('campaign=c-3'));
+  await viewer.close();
+});
+
+test('keys that do something by themselves can be switched off for good, and on again', async () => {
+  const viewer = await visit(browser, `${dashboard.url}/?last=24h`);
+  const { page } = viewer;
+  const { keyboard } = page;
+  const keys = page.getByRole('dialog', { name: 'Keyboard' });
+  const list = page.getByRole('button', { name: 'Keyboard shortcuts' });
+  const turn = async (): Promise<void> => {
+    await list.focus();
+    await keyboard.press('Enter');
+    await keys.getByRole('checkbox').focus();
+    await keyboard.press('Space');
+    expect(await accessibilityFaults(page, '.keys')).toEqual([]);
+    await keyboard.press('Escape');
+    await keys.waitFor({ state: 'hidden' });
+  };
+  await turn();
+  await page.reload();
+  await page.getByText('Stream and batch agree to the click').waitFor();
+  for (const key of ['t', 's', '/', '?', 'd', '[']) await keyboard.press(key);
+  expect(new URL(page.url()).search).toBe('?last=24h');
+  expect(await page.getByRole('dialog').count()).toBe(0);
+  await turn();
+  await keyboard.press('t');
+  await until('the address follows', () => page.url().includes('show=table'));
   await viewer.close();
 });
 

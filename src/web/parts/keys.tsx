@@ -1,7 +1,12 @@
-// Keys that save the way with the pointer, and the dialog that tells of them. Letters do nothing while something is typed.
-import { useEffect, useRef } from 'preact/hooks';
+// Keys that save the way with the pointer, and the dialog that tells of them. Letters do nothing while something is typed,
+// and can be switched off: who speaks to a browser, or has a tremor, presses some that were not meant (WCAG 2.1.4).
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { keep, kept } from '../kept.js';
 import { DIMENSIONS, overviewOf, PERIODS, unfiltered } from '../place.js';
 import type { Navigation } from './navigation.js';
+
+/** Of the chart while it has the focus, so they are in nobody's way. */
+const ARROWS = '← →';
 
 const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ['/', 'open the first filter'],
@@ -11,9 +16,11 @@ const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ['x', 'clear all filters'],
   ['o', 'back to the overview'],
   ['d', 'next theme'],
-  ['← →', 'on the chart: read one value after the other'],
+  [ARROWS, 'on the chart: read one value after the other'],
   ['?', 'this list'],
 ];
+
+const KEPT_AS = 'click-agg keys';
 
 interface Acts {
   navigation: Navigation;
@@ -21,18 +28,32 @@ interface Acts {
   showKeys(): void;
 }
 
-/** Listens for the keys. */
-export function useKeys(acts: Acts): void {
+export interface KeySwitch {
+  readonly on: boolean;
+  turn(on: boolean): void;
+}
+
+/** Listens for the keys while they are switched on. */
+export function useKeys(acts: Acts): KeySwitch {
+  const [on, setOn] = useState(() => kept(KEPT_AS) !== 'off');
   const now = useRef(acts);
   now.current = acts;
   useEffect(() => {
+    if (!on) return undefined;
     const pressed = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (act(event.key, now.current)) event.preventDefault();
     };
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);
-  }, []);
+  }, [on]);
+  return {
+    on,
+    turn(wanted) {
+      keep(KEPT_AS, wanted ? 'on' : 'off');
+      setOn(wanted);
+    },
+  };
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -80,8 +101,14 @@ function act(key: string, { navigation: { place, go }, nextTheme, showKeys }: Ac
   }
 }
 
-/** The list of keys. */
-export function KeysDialog({ open, close }: { open: boolean; close(): void }) {
+interface DialogProps {
+  open: boolean;
+  close(): void;
+  keys: KeySwitch;
+}
+
+/** The list of keys, and their switch. */
+export function KeysDialog({ open, close, keys: { on, turn } }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (open) dialog.current?.showModal();
@@ -90,9 +117,13 @@ export function KeysDialog({ open, close }: { open: boolean; close(): void }) {
   return (
     <dialog ref={dialog} class="keys" aria-labelledby="keys-title" onClose={close}>
       <h2 id="keys-title">Keyboard</h2>
+      <label class="switch">
+        <input type="checkbox" checked={on} onChange={({ currentTarget }) => turn(currentTarget.checked)} />
+        Use single-key shortcuts
+      </label>
       <dl>
         {KEYS.map(([keys, does]) => (
-          <div key={keys}>
+          <div key={keys} class={on || keys === ARROWS ? undefined : 'off'}>
             <dt>
               <kbd>{keys}</kbd>
             </dt>

@@ -33,7 +33,7 @@ export function TopBar({ state, session, theme, chooseTheme, showKeys, signOut }
           <Connection state={state} />
           <button
             type="button"
-            class="icon-button wide-only"
+            class="icon-button keys-button"
             aria-label="Keyboard shortcuts"
             title="Keyboard shortcuts (?)"
             onClick={showKeys}
