@@ -17,6 +17,9 @@ const DATABASE_ENGINES = ['Atomic', 'Replicated', 'Shared'];
 /** First version of the server that has what the statements need. */
 const SERVER_MIN = [24, 8] as const;
 
+/** A server that says nothing for so long when it is asked who it is, is not there. */
+const ANSWER_MS = 10_000;
+
 /** What was told to be written must survive a power cut. */
 const DURABLE = 'fsync_after_insert = 1, fsync_part_directory = 1';
 
@@ -78,6 +81,7 @@ async function requireServer(connections: Connections): Promise<void> {
   const { address } = connections;
   const [row] = await connections.ask(
     `SELECT version(), (SELECT engine FROM system.databases WHERE name = ${text(address.database)})`,
+    ANSWER_MS,
   );
   const [version, engine] = (row ?? []) as [string, string | null];
   const [major = 0, minor = 0] = version.split('.').map(Number);

@@ -37,7 +37,7 @@ const CAUSES: readonly Cause[] = [
   },
   {
     codes: ['ETIMEDOUT', '159', '209'],
-    sign: /^Timeout error/,
+    sign: /^Timeout error|aborted a request/,
     line: ({ name }) => `${name} does not answer in time`,
     hint: 'Check the network, a firewall, and whether the server is overloaded.',
     passes: true,
@@ -73,7 +73,7 @@ const CAUSES: readonly Cause[] = [
   {
     codes: ['202', '252', '745', '319', '999', '225'],
     line: ({ name }, { message }) => `${name} is overloaded: ${shortened(message)}`,
-    hint: 'Wait until its merges have caught up, or commit less often (--commit-interval).',
+    hint: 'Wait until its merges have caught up, or commit less often (--commit-every).',
     passes: true,
   },
   {
