@@ -37,9 +37,13 @@ export interface Addresses {
 /** A first start may fetch the part: by Go's compiler in the worst case. Give it to `beforeAll`. */
 export const SERVICE_START_MS = 15 * 60_000;
 
-/** Shared servers are not killed: Cassandra need not write its own tables to the disk with every table that is made. */
+/**
+ * Shared servers are not killed: Cassandra need not write its own tables to the disk with every table that is made, and
+ * DynamoDB Local needs no files.
+ */
 const SHARED_SETTINGS: Partial<Record<PartName, Readonly<Record<string, string>>>> = {
   cassandra: { 'cassandra.unsafesystem': 'true' },
+  dynamodb: { inMemory: '' },
 };
 
 /** The shared server of this kind; starts it if no test file has yet. */

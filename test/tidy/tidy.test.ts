@@ -67,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tour: ['ingest', 'services', 'ui'],
   adapters: ['core'],
   'adapters/cassandra': ['core', 'adapters/journaled'],
+  'adapters/dynamodb': ['core', 'adapters/journaled'],
   // Its snapshots are Parquet files, which DuckDB reads and writes.
   // One of its tables is that of the ads.
   'adapters/postgres': ['core', 'ads', 'adapters/duckdb'],
@@ -89,6 +90,7 @@ const INDEPENDENT: Readonly<Record<string, readonly string[]>> = {
 
 /** A vendor's package is spoken to in one room, so that it can be replaced there; DuckDB and zstd in those that need them. */
 const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-dynamodb': ['adapters/dynamodb'],
   '@aws-sdk/client-s3': ['adapters/s3'],
   '@aws-sdk/lib-storage': ['adapters/s3'],
   '@clickhouse/client': ['adapters/clickhouse'],
