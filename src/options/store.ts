@@ -16,6 +16,12 @@ const SERVERS: readonly { begins: RegExp; prefix: string; example: string; passw
     example: 'clickhouse://user@host:8123/database?tls=true',
     password: 'CLICKHOUSE_PASSWORD',
   },
+  {
+    begins: /^dynamodb:\/\//,
+    prefix: 'dynamodb://',
+    example: 'dynamodb://region/prefix',
+    password: 'AWS_ACCESS_KEY_ID and so on, as for aws',
+  },
 ];
 
 /** The store in the data directory, and how a store on a server begins. */

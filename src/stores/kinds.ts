@@ -38,6 +38,7 @@ export interface StoreServer {
 const KINDS: readonly { begins: RegExp; load: () => Promise<StoreServer> }[] = [
   { begins: /^postgres(ql)?:\/\//, load: () => import('../adapters/postgres/store.js') },
   { begins: /^clickhouse:\/\//, load: () => import('../adapters/clickhouse/store.js') },
+  { begins: /^dynamodb:\/\//, load: () => import('../adapters/dynamodb/store.js') },
 ];
 
 /** The store in the data directory: a file, which belongs to one process. */

@@ -58,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'adapters/duckdb',
     'adapters/postgres',
     'adapters/clickhouse',
+    'adapters/dynamodb',
     'adapters/redis',
   ],
   // Who asks from behind a proxy is found out as for clicks.
