@@ -19,6 +19,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { name: 'dead-letters', load: async () => (await import('./dead-letters.js')).deadLettersCommand },
   { name: 'ads', load: async () => (await import('./ads.js')).adsCommand },
   { name: 'topics', load: async () => (await import('./topics.js')).topicsCommand },
+  { name: 'store', load: async () => (await import('./store.js')).storeCommand },
   { name: 'method', load: async () => (await import('./method.js')).methodCommand },
   { name: 'completion', load: async () => (await import('./completion.js')).completionOf(loadCommands) },
 ];

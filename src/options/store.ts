@@ -11,6 +11,12 @@ const SERVERS: readonly { begins: RegExp; prefix: string; example: string; passw
     password: 'PGPASSWORD and the other PG* variables work',
   },
   {
+    begins: /^cassandra:\/\//,
+    prefix: 'cassandra://',
+    example: 'cassandra://user@host1,host2:9042/keyspace',
+    password: 'CASSANDRA_PASSWORD',
+  },
+  {
     begins: /^clickhouse:\/\//,
     prefix: 'clickhouse://',
     example: 'clickhouse://user@host:8123/database?tls=true',

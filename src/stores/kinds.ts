@@ -21,6 +21,21 @@ export interface ReadOptions {
 export type Reader = StoreReader &
   Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
 
+/** A part of a store on a server, and whether it was made just now or changed. */
+export interface StoreMade {
+  name: string;
+  state: 'made' | 'changed' | 'there';
+}
+
+/** Something of a store on a server that is not as it should be. */
+export interface StoreDifference {
+  name: string;
+  setting: string;
+  is: string;
+  shouldBe: string;
+  why: string;
+}
+
 /** What a kind of store on a server can do. Each UserError says why the server can't be used. */
 export interface StoreServer {
   /** For its one writer, made or migrated if need be. */
@@ -33,10 +48,15 @@ export interface StoreServer {
   openStoreBooks(url: string, options?: ReadOptions): Promise<(StoreReader & StoreBooks) | undefined>;
   /** The URL as it may be shown: without a password. UsageError: it is none. */
   storeName(url: string): string;
+  /** Makes what must be there before the store can be opened, and says what it made if it knows; absent: opening it makes all. */
+  initStore?(url: string): Promise<readonly StoreMade[]>;
+  /** What would work, but is not as it should be. */
+  storeDifferences?(url: string): Promise<readonly StoreDifference[]>;
 }
 
 const KINDS: readonly { begins: RegExp; load: () => Promise<StoreServer> }[] = [
   { begins: /^postgres(ql)?:\/\//, load: () => import('../adapters/postgres/store.js') },
+  { begins: /^cassandra:\/\//, load: () => import('../adapters/cassandra/store.js') },
   { begins: /^clickhouse:\/\//, load: () => import('../adapters/clickhouse/store.js') },
   { begins: /^dynamodb:\/\//, load: () => import('../adapters/dynamodb/store.js') },
 ];

@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'core',
     'live',
     'ads',
+    'adapters/cassandra',
     'adapters/duckdb',
     'adapters/postgres',
     'adapters/clickhouse',

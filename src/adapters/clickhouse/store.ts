@@ -28,12 +28,13 @@ export async function openStore(
 }
 
 /** Makes the database and its tables where they are missing. UserError as for `openStore`. */
-export async function initStore(url: string): Promise<void> {
+export async function initStore(url: string): Promise<[]> {
   const address = parseAddress(url);
   await withConnections(address, async (connections) => {
     await makeDatabase(connections, address.database);
     await makeTables(connections);
   });
+  return [];
 }
 
 /** Whether the store at a URL could be opened for writing, without touching it. UserError as for `openStore`. */
