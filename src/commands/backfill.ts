@@ -54,7 +54,8 @@ export const backfillCommand = command({
     let done: Backfill;
     try {
       done = await backfill({
-        openStore: () => openReader(options),
+        // The clicks of closed periods are asked for by campaign, of all campaigns.
+        openStore: () => openReader(options, { allowScan: true }),
         openBooks: () => openBooks(options),
         lake: lakePlaceOf(options),
         dryRun: options.dryRun,

@@ -52,6 +52,11 @@ const queryOptions = {
   top: optionalInteger({ flag: 'top', min: 1, max: ROWS_MAX, about: 'the N rows with most clicks' }),
   limit: optionalInteger({ flag: 'limit', min: 1, max: ROWS_MAX, about: 'the first N rows' }),
   ledger: onOff({ flag: 'ledger', about: 'show how many records got which verdict, instead of totals' }),
+  allowScan: onOff({
+    flag: 'allow-scan',
+    flagOnly: true,
+    about: 'read everything where the store has no table for the question (Cassandra, DynamoDB)',
+  }),
   format: oneOf({
     flag: 'format',
     choices: ['table', 'json', 'csv'],
@@ -83,7 +88,7 @@ export const queryCommand = command({
     const query = queryOf(options);
     const format = terminal.wantsJson ? 'json' : options.format;
     if (options.ledger) refuseWithLedger(options);
-    const reader = await openReader(options);
+    const reader = await openReader(options, { allowScan: options.allowScan });
     try {
       const { fromMs, toMs } = query;
       if (options.ledger) await printLedger(await reader.ledger({ fromMs, toMs }), format, terminal);

@@ -232,6 +232,7 @@ export interface ErrorAnswer {
       | 'forbidden'
       | 'not_found'
       | 'too_many_requests'
+      | 'refused'
       | 'unavailable'
       | 'internal';
     /** For people. */

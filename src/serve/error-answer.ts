@@ -1,6 +1,6 @@
 // What somebody is told of an error: the words for people where they are for this person, and nothing that an
 // advertiser should not read.
-import { UserError } from '../errors.js';
+import { QuestionRefused, UserError } from '../errors.js';
 import type { ErrorAnswer } from './api.js';
 import { BadQuestion } from './question.js';
 import type { Viewer } from './tokens.js';
@@ -38,6 +38,7 @@ export function errorAnswerOf(
   if (error instanceof BadQuestion) return answer(400, 'bad_request', error.message);
   if (error instanceof Refusal) return answer(error.status, CODE_OF[error.status]!, error.message);
   if (error instanceof TooManyViews) return answer(429, 'too_many_requests', error.message);
+  if (error instanceof QuestionRefused) return answer(422, 'refused', error.message);
   if (error instanceof UserError) {
     // It may name servers and folders.
     const words = viewer?.role === 'advertiser' ? 'the totals can not be read at the moment' : error.message;

@@ -14,8 +14,21 @@ const COLUMNS = ['adId', 'campaignId', 'country', 'deviceType'] as const;
 
 /** `2026-02-22`, `2026-02` or `2026` */
 export function bucketOf({ bucket }: TotalsTable, ms: number): string {
-  const length = { day: 10, month: 7, year: 4 }[bucket];
-  return new Date(ms).toISOString().slice(0, length);
+  return dayText(Math.floor(ms / GRAIN_MS.day)).slice(0, { day: 10, month: 7, year: 4 }[bucket]);
+}
+
+/** Texts of days that are remembered: a commit's cells are of few days. */
+const DAYS_MAX = 1000;
+const dayTexts = new Map<number, string>();
+
+function dayText(day: number): string {
+  let text = dayTexts.get(day);
+  if (text === undefined) {
+    text = new Date(day * GRAIN_MS.day).toISOString();
+    if (dayTexts.size >= DAYS_MAX) dayTexts.clear();
+    dayTexts.set(day, text);
+  }
+  return text;
 }
 
 /** The buckets that hold a part of `[fromMs, toMs)`, in order. */

@@ -36,13 +36,10 @@ export function planOf(
   {
     tables,
     state,
-    name,
     allowScan,
   }: {
     tables: readonly TotalsTable[];
     state: HeadState;
-    /** The store's, for people. */
-    name: string;
     allowScan: boolean;
   },
 ): Plan {
@@ -54,7 +51,7 @@ export function planOf(
       .map((table) => ({ table, count: query[filter].length * partitionsOfOne(table, state, period) })),
   );
   const best = candidates.reduce<(typeof candidates)[number] | undefined>(
-    (a, b) => (a && a.count <= b.count ? a : b),
+    (a, b) => (a && isBetter(a, b) ? a : b),
     undefined,
   );
   if (best && best.count <= PARTITIONS_MAX) {
@@ -65,22 +62,31 @@ export function planOf(
       partitions: partitionsOf(best.table, new Set(query[filter]), state, period),
     };
   }
-  if (!allowScan) throw refusal(name, best?.count);
+  if (!allowScan) throw refusal(best?.count);
   // The coarsest table has the fewest rows.
   const [table] = [...usable].sort((a, b) => GRAIN_MS[b.grain] - GRAIN_MS[a.grain] || byColumns(a, b));
   return { table: table!, period, partitions: undefined };
+}
+
+/** Fewer partitions, and of as many those with fewer rows. */
+function isBetter(
+  a: { table: TotalsTable; count: number },
+  b: { table: TotalsTable; count: number },
+): boolean {
+  if (a.count !== b.count) return a.count < b.count;
+  return GRAIN_MS[a.table.grain] > GRAIN_MS[b.table.grain];
 }
 
 function byColumns(a: TotalsTable, b: TotalsTable): number {
   return a.columns.length - b.columns.length;
 }
 
-function refusal(name: string, partitions: number | undefined): QuestionRefused {
+function refusal(partitions: number | undefined): QuestionRefused {
   const why =
     partitions === undefined
       ? 'it has to be asked for certain ads, campaigns or countries'
       : `it lies in ${partitions} partitions, of which at most ${PARTITIONS_MAX} are read: ask for fewer or a shorter period`;
-  return new QuestionRefused(`${name} has no table that answers this question: ${why}`, {
+  return new QuestionRefused(`the store has no table that answers this question: ${why}`, {
     hint: '--allow-scan reads everything, which takes its time; PostgreSQL, DuckDB and ClickHouse answer any question.',
   });
 }

@@ -27,9 +27,9 @@ export function createReader(
   reading: Reading,
   { allowScan }: ReaderOptions,
 ): Omit<StoreReader, 'close'> {
-  const { name, tables } = database;
+  const { tables } = database;
   const answered = (query: TotalsQuery): Promise<TotalsRow[]> =>
-    reading.read((state) => answerOf(database, query, planOf(query, { tables, state, name, allowScan })));
+    reading.read((state) => answerOf(database, query, planOf(query, { tables, state, allowScan })));
   const pages = (query: TotalsQuery): AsyncIterable<TotalsRow[]> =>
     database.answer ? streamed(database, reading, query) : pagesOf(answered(query));
   return {
