@@ -8,6 +8,7 @@ import type { Positions } from '../core/ports.js';
 import { OwnershipLostError } from '../errors.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
 import { errorOf, type ThreadFailure } from './thread-failure.js';
+import { giveThreadsRoom } from './thread-heap.js';
 
 /** What the decoding thread is told. */
 export type ToDecoder =
@@ -91,6 +92,7 @@ export async function openDecodedInput(
   setup: DecoderSetup,
   warn: (line: string) => void = () => {},
 ): Promise<DecodedInput> {
+  giveThreadsRoom();
   const worker = new Worker(new URL('./decode-worker.js', import.meta.url), { workerData: setup });
   const mail = new Mailbox(worker, warn);
   const send: Send = (message, transfer = []) => worker.postMessage(message, transfer);
