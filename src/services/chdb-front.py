@@ -44,7 +44,8 @@ def connections(setup):
         connection = _chdb.connect(DIRECTORY)
         for statement in setup:
             connection.query(statement, "Null")
-        pool.put(connection)
+        # Beside it what the last request left: its database and settings.
+        pool.put((connection, {}))
     return pool
 
 
@@ -67,16 +68,9 @@ def run(user, body, url, begin):
     if not sql.strip():
         raise Refused("Code: 62. DB::Exception: Empty query. (SYNTAX_ERROR)")
     pool = POOLS[user]
-    connection = pool.get()
-    changed = []
+    connection, left = pool.get()
     try:
-        database = url.get("database") or "default"
-        connection.query("USE `" + database.replace("`", "") + "`", "Null")
-        for name, value in url.items():
-            if name in NO_SETTINGS or name.startswith("param_"):
-                continue
-            connection.query("SET " + re.sub(r"\W", "", name) + " = " + quoted(value), "Null")
-            changed.append(re.sub(r"\W", "", name))
+        prepare(connection, left, url)
         params = {name[6:]: value for name, value in url.items() if name.startswith("param_")}
         form = url.get("default_format") or "TabSeparated"
         if insert and body:
@@ -98,17 +92,38 @@ def run(user, body, url, begin):
         # A long answer goes out as it comes.
         pieces = connection.send_query(sql, form)
         write = None
-        while True:
-            piece = connection.streaming_fetch_result(pieces)
-            content = bytes(piece.bytes() or b"") if piece is not None else b""
-            write = write or begin()
-            if not content:
-                return
-            write(content)
+        try:
+            while True:
+                piece = connection.streaming_fetch_result(pieces)
+                content = bytes(piece.bytes() or b"") if piece is not None else b""
+                write = write or begin()
+                if not content:
+                    return
+                write(content)
+        except OSError:
+            # Whoever asked is gone.
+            connection.streaming_cancel_query(pieces)
+            raise
     finally:
-        for name in changed:
-            connection.query("SET " + name + " = DEFAULT", "Null")
-        pool.put(connection)
+        pool.put((connection, left))
+
+
+def prepare(connection, left, url):
+    """Gives a connection the database and the settings of a request; `left` are those that it has."""
+    wanted = {re.sub(r"\W", "", name): value for name, value in url.items()
+              if name not in NO_SETTINGS and not name.startswith("param_")}
+    database = (url.get("database") or "default").replace("`", "")
+    for name in [name for name in left if name not in wanted and name != "database"]:
+        connection.query("SET " + name + " = DEFAULT", "Null")
+        del left[name]
+    for name, value in wanted.items():
+        if left.get(name) != value:
+            connection.query("SET " + name + " = " + quoted(value), "Null")
+            left[name] = value
+    # One that was dropped and made again is another database: only the standing one is remembered.
+    if left.pop("database", None) != database or database != "default":
+        connection.query("USE `" + database + "`", "Null")
+    left["database"] = database
 
 
 class Handler(BaseHTTPRequestHandler):

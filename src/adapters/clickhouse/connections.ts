@@ -26,7 +26,7 @@ const SETTINGS = {
   output_format_json_quote_64bit_integers: 0,
   // Inserted is inserted when the answer comes.
   async_insert: 0,
-  // Old months in one insert are no mistake here.
+  // Many days in one insert are no mistake here.
   max_partitions_per_insert_block: '0',
 } as const;
 

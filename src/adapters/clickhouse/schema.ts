@@ -36,15 +36,38 @@ const TABLES = [
      country LowCardinality(String), device_type LowCardinality(String),
      clicks UInt32, version UInt64 CODEC(ZSTD(1)),
      INDEX campaigns campaign_id TYPE bloom_filter(0.01) GRANULARITY 1
-   ) ENGINE = ReplacingMergeTree(version) PARTITION BY toYYYYMM(minute)
+   ) ENGINE = ReplacingMergeTree(version) PARTITION BY toYYYYMMDD(minute)
    ORDER BY (ad_id, minute, campaign_id, country, device_type)
    SETTINGS ${DURABLE}
    COMMENT ${text(`${COMMENT} ${SCHEMA_VERSION}`)}`,
 ];
 
-/** Makes the database if it is not there. */
-export async function makeDatabase(connections: Connections, database: string): Promise<void> {
-  await connections.tell(`CREATE DATABASE IF NOT EXISTS ${database}`);
+/** A part of a store, and whether it was made just now. */
+export interface Made {
+  name: string;
+  state: 'made' | 'there';
+}
+
+/** Makes the database and the tables that are not there. UserError as for `makeTables`. */
+export async function makeDatabase(connections: Connections): Promise<Made[]> {
+  await requireVersion(connections);
+  const before = await partsOf(connections);
+  await connections.tell(`CREATE DATABASE IF NOT EXISTS ${connections.address.database}`);
+  await makeTables(connections);
+  const after = await partsOf(connections);
+  return after.map((name) => ({ name, state: before.includes(name) ? 'there' : 'made' }));
+}
+
+async function partsOf(connections: Connections): Promise<string[]> {
+  const database = text(connections.address.database);
+  const rows = await connections.ask(
+    `SELECT * FROM (
+       SELECT concat('database ', name) AS part FROM system.databases WHERE name = ${database}
+       UNION ALL SELECT concat('table ', name) FROM system.tables
+       WHERE database = ${database} AND name IN ('entries', '${MARKED}')
+     ) ORDER BY part`,
+  );
+  return rows.map(([part]) => String(part));
 }
 
 /** Makes the tables that are not there. UserError: the schema is of a newer version or of something else. */
@@ -53,10 +76,51 @@ export async function makeTables(connections: Connections): Promise<void> {
   for (const table of TABLES) await connections.tell(inDatabase(table, connections.address));
 }
 
+/** Something that would work, but is not as it should be. */
+export interface Difference {
+  name: string;
+  setting: string;
+  is: string;
+  shouldBe: string;
+  why: string;
+}
+
+/** What of the database and its tables differs from what is made here. */
+export async function differences(connections: Connections): Promise<Difference[]> {
+  const { database } = connections.address;
+  const found: Difference[] = [];
+  const [engine] = await connections.ask(
+    `SELECT engine FROM system.databases WHERE name = ${text(database)} AND engine != 'Atomic'`,
+  );
+  if (engine) {
+    const about = {
+      name: `database ${database}`,
+      setting: 'engine',
+      is: String(engine[0]),
+      shouldBe: 'Atomic',
+    };
+    found.push({ ...about, why: 'all processes must ask the same replica: no other way was tried' });
+  }
+  const tables = await connections.ask(
+    `SELECT name, engine, match(create_table_query, 'fsync_after_insert = (1|true)') FROM system.tables
+     WHERE database = ${text(database)} AND name IN ('entries', '${MARKED}') ORDER BY name`,
+  );
+  for (const [name, kind, isDurable] of tables) {
+    const about = { name: `table ${name}`, is: String(kind), shouldBe: 'ReplacingMergeTree' };
+    if (!String(kind).endsWith('ReplacingMergeTree'))
+      found.push({ ...about, setting: 'engine', why: 'older values would never go' });
+    if (!isDurable && kind === 'ReplacingMergeTree')
+      found.push({ ...about, ...FSYNC, why: 'a power cut may lose a commit' });
+  }
+  return found;
+}
+const FSYNC = { setting: 'fsync_after_insert', is: '0', shouldBe: '1' };
+
 /** Whether the store's tables are there. UserError as for `makeTables`. */
 export async function hasTables(connections: Connections): Promise<boolean> {
   const { address } = connections;
-  await requireServer(connections);
+  await requireVersion(connections);
+  await requireDatabase(connections);
   const [row] = await connections.ask(
     `SELECT comment FROM system.tables WHERE database = ${text(address.database)} AND name = '${MARKED}'`,
   );
@@ -76,22 +140,26 @@ export async function hasTables(connections: Connections): Promise<boolean> {
   return true;
 }
 
-/** The server is one, new enough, and the database is there and of a kind that will do. */
-async function requireServer(connections: Connections): Promise<void> {
+/** The server is one, and new enough. */
+async function requireVersion(connections: Connections): Promise<void> {
+  const [row] = await connections.ask('SELECT version()', ANSWER_MS);
+  const version = String(row?.[0]);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > SERVER_MIN[0] || (major === SERVER_MIN[0] && minor >= SERVER_MIN[1])) return;
+  throw new UserError(`${connections.address.name} is ClickHouse ${version}, too old`, {
+    hint: `click-agg needs ${SERVER_MIN.join('.')} or newer.`,
+  });
+}
+
+/** The database is there, and of a kind that will do. */
+async function requireDatabase(connections: Connections): Promise<void> {
   const { address } = connections;
   const [row] = await connections.ask(
-    `SELECT version(), (SELECT engine FROM system.databases WHERE name = ${text(address.database)})`,
-    ANSWER_MS,
+    `SELECT engine FROM system.databases WHERE name = ${text(address.database)}`,
   );
-  const [version, engine] = (row ?? []) as [string, string | null];
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < SERVER_MIN[0] || (major === SERVER_MIN[0] && minor < SERVER_MIN[1])) {
-    throw new UserError(`${address.name} is ClickHouse ${version}, too old`, {
-      hint: `click-agg needs ${SERVER_MIN.join('.')} or newer.`,
-    });
-  }
+  const engine = row && String(row[0]);
   // A user who may not see the database is told as if there were none.
-  if (engine === null || engine === '') throw noDatabase(address);
+  if (engine === undefined) throw noDatabase(address);
   if (!DATABASE_ENGINES.includes(engine)) {
     throw new UserError(`${address.name}: the database's engine is ${engine}, which can't hold a store`, {
       hint: 'Make one with the engine Atomic, which is the usual one.',

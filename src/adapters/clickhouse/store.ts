@@ -5,7 +5,7 @@ import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../
 import { type Address, parseAddress } from './address.js';
 import { Connections, type ConnectionsOptions } from './connections.js';
 import { clickHouseDatabase } from './database.js';
-import { hasTables, makeDatabase, makeTables } from './schema.js';
+import { type Difference, differences, hasTables, type Made, makeDatabase, makeTables } from './schema.js';
 
 export interface ClickHouseStoreOptions extends Pick<ConnectionsOptions, 'onWait' | 'signal'> {
   /** The server is waited for when the store is opened, too: it may be restarting just when a process takes over. */
@@ -27,19 +27,19 @@ export async function openStore(
   return await openJournaledStore(await databaseOn(connections, makeTables));
 }
 
-/** Makes the database and its tables where they are missing. UserError as for `openStore`. */
-export async function initStore(url: string): Promise<[]> {
-  const address = parseAddress(url);
-  await withConnections(address, async (connections) => {
-    await makeDatabase(connections, address.database);
-    await makeTables(connections);
-  });
-  return [];
+/** Makes the database and its tables where they are missing, and says what it made. UserError as for `openStore`. */
+export async function initStore(url: string): Promise<Made[]> {
+  return await withConnections(parseAddress(url), makeDatabase);
 }
 
 /** Whether the store at a URL could be opened for writing, without touching it. UserError as for `openStore`. */
 export async function checkStore(url: string): Promise<void> {
   await withConnections(parseAddress(url), hasTables);
+}
+
+/** What would work, but is not as it should be. */
+export async function storeDifferences(url: string): Promise<Difference[]> {
+  return await withConnections(parseAddress(url), differences);
 }
 
 /** Opens the store at a URL to read, beside its writer; undefined where nothing was counted yet. UserError as for `openStore`. */
@@ -89,13 +89,13 @@ async function databaseOn(
   }
 }
 
-async function withConnections(
+async function withConnections<T>(
   address: Address,
-  work: (connections: Connections) => Promise<unknown>,
-): Promise<void> {
+  work: (connections: Connections) => Promise<T>,
+): Promise<T> {
   const connections = new Connections(address, { patient: false });
   try {
-    await work(connections);
+    return await work(connections);
   } finally {
     await connections.close();
   }

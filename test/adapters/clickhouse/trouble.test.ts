@@ -10,6 +10,7 @@ import {
   openStore,
   openStoreBooks,
   openStoreReader,
+  storeDifferences,
   storeName,
 } from '../../../src/adapters/clickhouse/store.js';
 import { UsageError, UserError } from '../../../src/errors.js';
@@ -63,7 +64,7 @@ describe('a server', () => {
       'Port 9000 is for clickhouse-client program\r\nYou must use port 8123 for HTTP.\r\n',
       /is the port of ClickHouse's own client$/,
     ],
-    ['that is too old', 200, '["23.8.1.2","Atomic"]\n', /is ClickHouse 23\.8\.1\.2, too old$/],
+    ['that is too old', 200, '["23.8.1.2"]\n', /is ClickHouse 23\.8\.1\.2, too old$/],
     [
       'that is overloaded',
       500,
@@ -106,9 +107,11 @@ describe('a database', () => {
     for (const open of [openStore, openStoreReader, openStoreBooks, checkStore]) {
       await expect(open(url)).rejects.toThrow(/: there is no such database$/);
     }
-    await initStore(url);
-    await initStore(url);
+    const names = [`database ${new URL(url).pathname.slice(1)}`, 'table entries', 'table totals'];
+    expect(await initStore(url)).toEqual(names.map((name) => ({ name, state: 'made' })));
+    expect(await initStore(url)).toEqual(names.map((name) => ({ name, state: 'there' })));
     await checkStore(url);
+    expect(await storeDifferences(url)).toEqual([]);
     expect(await openStoreReader(url)).toBeUndefined();
     await (await openStore(url)).close();
     const reader = await openStoreReader(url);
@@ -119,6 +122,10 @@ describe('a database', () => {
 
   test('whose tables are of another version, or of somebody else', async () => {
     const url = await storeIn('version');
+    await sql(url, 'ALTER TABLE {db}.totals MODIFY SETTING fsync_after_insert = 0');
+    expect(await storeDifferences(url)).toMatchObject([
+      { name: 'table totals', setting: 'fsync_after_insert', is: '0', shouldBe: '1' },
+    ]);
     await sql(url, `ALTER TABLE {db}.totals MODIFY COMMENT 'click-agg store, schema 2'`);
     for (const open of [openStore, openStoreReader, checkStore]) {
       await expect(open(url)).rejects.toThrow(/ has schema version 2, this click-agg knows 1$/);
