@@ -53,3 +53,8 @@ export async function* allLetters(
     limit = Math.max(1, Math.min(PAGE_LETTERS_MAX, Math.floor((page.length * PAGE_BYTES) / (bytes + 1))));
   }
 }
+
+/** A letter's place as text: `3:1042`. */
+export function keyOf({ partition, offset }: { partition: number; offset: number }): string {
+  return `${partition}:${offset}`;
+}

@@ -10,11 +10,13 @@ import { BUCKET_MS, DEFAULT_METHOD, type Method } from '../core/method.js';
 import type { DeadLetter, StoredState } from '../core/ports.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
+import { lakeOptions } from '../options/lake.js';
 import { onOff, optionalText, texts } from '../options/option.js';
 import type { Terminal } from '../ui/terminal.js';
-import { placeOf } from './dead-letters-options.js';
+import { keyOf, placeOf } from './dead-letters-options.js';
 import { letterPlaceOptions } from './dead-letters-place.js';
 import { openRedriveBooks, type RedriveBooks } from './redrive-books.js';
+import { unmarkedRecords } from './redrive-unmarked.js';
 
 /** All records are checked before the first is sent, so they are in memory. */
 const RECORDS_MAX = 200_000;
@@ -23,7 +25,7 @@ const BYTES_MAX = 256 * 1_048_576;
 const LOOKED_UP = 500;
 
 /** A record to be sent, and how a person finds it: `line 3`, `record 0:17`. */
-interface Sent extends MendedRecord {
+export interface Sent extends MendedRecord {
   name: string;
   key?: Uint8Array | undefined;
 }
@@ -37,9 +39,11 @@ export const redriveCommand = command({
     'again as they are: for those that came from the future and whose time has come. All are checked first; if ' +
     'one would still be invalid, nothing is sent. Letters are marked, and not sent twice unless --again says so: ' +
     'with --brokers in the topic of dead letters, where they are looked up, too (--dead-letter-topic none: in the ' +
-    'store), in one transaction with what is sent.',
+    'store), in one transaction with what is sent. --unmark bills clicks that were wrongly marked as invalid traffic: ' +
+    'each gets a record of its own, with the same event time and another click_id.',
   options: {
     ...letterPlaceOptions,
+    ...lakeOptions,
     input: optionalText({
       flag: 'input',
       short: 'i',
@@ -60,20 +64,29 @@ export const redriveCommand = command({
       about: 'write them as NDJSON into a new file or standard output instead of the log',
     }),
     again: onOff({ flag: 'again', flagOnly: true, about: 'send letters that were sent before' }),
+    unmark: onOff({
+      flag: 'unmark',
+      flagOnly: true,
+      about: 'send clicks that were marked as invalid traffic without their mark, to be billed',
+    }),
   },
   examples: [
     ['click-agg dead-letters redrive --input bad.ndjson', 'send what was exported and mended'],
     ['click-agg dead-letters redrive --at 0:17 --at 2:5', 'send two letters again as they are'],
+    ['click-agg dead-letters redrive --at 3:42 --unmark', 'bill a click that was no robot’s'],
     ['click-agg dead-letters redrive -i bad.ndjson --brokers localhost:9092', 'into the Kafka topic clicks'],
   ],
   async run({ options, terminal }) {
-    const { input, at, output, again } = options;
+    const { input, at, output, again, unmark } = options;
     if ((input === undefined) === (at.length === 0)) throw new UsageError('give --input or --at');
     const books = await openRedriveBooks(options, terminal);
     try {
-      const records =
-        input === undefined ? await originals(books, at) : await mendedOf(readLines(input), input);
-      await checkLetters(books, records, again);
+      const given =
+        input === undefined
+          ? await originals(books, at)
+          : await mendedOf(readLines(input), { input, unmark });
+      const letters = await checkLetters(books, given, { again, unmark });
+      const records = unmark ? await unmarkedRecords(given, letters, options) : given;
       const state = await books.state();
       const destination = await books.destination();
       try {
@@ -127,14 +140,17 @@ async function* readLines(input: string): AsyncGenerator<string> {
   }
 }
 
-async function mendedOf(lines: AsyncIterable<string>, input: string): Promise<Sent[]> {
+async function mendedOf(
+  lines: AsyncIterable<string>,
+  { input, unmark }: { input: string; unmark: boolean },
+): Promise<Sent[]> {
   const records: Sent[] = [];
   let line = 0;
   let bytes = 0;
   for await (const text of lines) {
     line++;
     if (text.trim() === '') continue;
-    const record = mendedRecord(text);
+    const record = mendedRecord(text, unmark);
     if (typeof record === 'string') throw new UserError(`line ${line} of ${input} ${record}`);
     records.push({ ...record, name: `line ${line} of ${input}` });
     bytes += record.value.length;
@@ -160,26 +176,26 @@ async function lettersAt(
   return found;
 }
 
-/** Refuses letters that there are not, that were sent before, and those that would only become duplicates. */
-async function checkLetters(reader: RedriveBooks, records: readonly Sent[], again: boolean): Promise<void> {
-  const keyOf = ({ partition, offset }: { partition: number; offset: number }): string =>
-    `${partition}:${offset}`;
+/** The letters by place. Refuses those that there are not, that were sent before, or would only become duplicates. */
+async function checkLetters(
+  reader: RedriveBooks,
+  records: readonly Sent[],
+  { again, unmark }: { again: boolean; unmark: boolean },
+): Promise<Map<string, DeadLetter>> {
   const places = records.flatMap(({ letter }) => letter ?? []);
   const letters = new Map((await lettersAt(reader, places)).map((letter) => [keyOf(letter), letter]));
   const seen = new Set<string>();
   for (const { letter: place, name } of records) {
-    if (!place) continue;
+    if (!place) {
+      if (unmark) throw new UserError(`${name} names no dead letter to be unmarked`);
+      continue;
+    }
     const key = keyOf(place);
     const letter = letters.get(key);
     if (!letter) throw new UserError(`${name}: there is no dead letter ${key}`);
     if (seen.has(key)) throw new UserError(`${name}: dead letter ${key} stands there twice`);
     seen.add(key);
-    if (letter.verdict === 'bot' || letter.verdict === 'invalid_traffic') {
-      const what = letter.verdict === 'bot' ? "a bot's click" : 'marked as invalid traffic';
-      throw new UserError(`${name}: ${key} is ${what}; sent again it would be a duplicate of itself`, {
-        hint: 'Leave such clicks out: --verdict invalid exports the others.',
-      });
-    }
+    refuseDuplicate(letter, name, unmark);
     if (letter.redrivenAtMs !== undefined && !again) {
       const when = new Date(letter.redrivenAtMs).toISOString();
       throw new UserError(`${name}: dead letter ${key} was sent again already, at ${when}`, {
@@ -187,6 +203,26 @@ async function checkLetters(reader: RedriveBooks, records: readonly Sent[], agai
       });
     }
   }
+  return letters;
+}
+
+/** A click that was a sound one is in the log already. */
+function refuseDuplicate(letter: DeadLetter, name: string, unmark: boolean): void {
+  const { verdict } = letter;
+  const key = keyOf(letter);
+  const marked = verdict === 'invalid_traffic';
+  if (unmark && !marked) {
+    throw new UserError(`${name}: ${key} is not marked as invalid traffic`, {
+      hint: '--verdict invalid_traffic exports those that are.',
+    });
+  }
+  if (unmark || (verdict !== 'bot' && !marked)) return;
+  const what = marked ? 'marked as invalid traffic' : "a bot's click";
+  throw new UserError(`${name}: ${key} is ${what}; sent again it would be a duplicate of itself`, {
+    hint: marked
+      ? 'Leave it out, or give --unmark if the mark is wrong: then it is billed.'
+      : 'Leave such clicks out: --verdict invalid exports the others.',
+  });
 }
 
 type CountedSoFar = Pick<StoredState, 'positions' | 'method'>;

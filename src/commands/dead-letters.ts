@@ -1,14 +1,10 @@
 // What was not billed and is kept for people: look at it, count it, take it out, send it again once mended.
 // Values come from the open internet, so whatever is shown passes the terminal's escaping.
-import { existsSync } from 'node:fs';
-import { lakeRecord } from '../adapters/duckdb/lake-record.js';
-import { readRecords } from '../adapters/embedded/read-records.js';
 import { letterFields, textOf, valueFields } from '../adapters/ndjson/letter-lines.js';
 import { admittedBy } from '../core/admitted.js';
 import type { DeadLetter, Revision } from '../core/ports.js';
-import { checkedDataDir, type DataDir } from '../engine/data-dir.js';
+import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
-import { type LakePlace, openLake } from '../lake/read-lake.js';
 import { command } from '../options/command.js';
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { integer } from '../options/option.js';
@@ -21,6 +17,7 @@ import { exportCommand } from './dead-letters-export.js';
 import { allLetters, letterFilterOptions, placeOf, verdictFilter } from './dead-letters-options.js';
 import { letterPlaceOptions, type OpenedLetters, openLetters } from './dead-letters-place.js';
 import { redriveCommand } from './dead-letters-redrive.js';
+import { bytesOf } from './letter-bytes.js';
 
 /** A value is cut to this in a list. */
 const LISTED_VALUE_LENGTH = 60;
@@ -178,39 +175,6 @@ const showCommand = command({
     await terminal.print(terminal.interactive ? `${shownValue(value)}\n` : value);
   },
 });
-
-/** The letter's bytes, from where they are kept. */
-async function bytesOf(
-  dataDir: DataDir,
-  lakePlace: LakePlace,
-  letter: DeadLetter,
-): Promise<{ value: Uint8Array; from: string }> {
-  if (letter.value) return { value: letter.value, from: 'the store' };
-  const { partition, offset, clickId } = letter;
-  const logged = existsSync(dataDir.logDir) ? await readRecords(dataDir.logDir, partition, [offset]) : [];
-  // The totals may have been counted from a file instead of this log.
-  const record = logged.find(({ value }) => clickId === undefined || clickIdOf(value) === clickId);
-  if (record) return { value: record.value, from: 'the log' };
-  const lake = await openLake(lakePlace, { required: false });
-  try {
-    const holding = lake.recorded.filter(
-      (file) => file.partition === partition && file.firstOffset <= offset && file.lastOffset >= offset,
-    );
-    const paths = holding.map(({ path }) => path);
-    await lake.fetch(paths);
-    const value = await lakeRecord(paths, letter);
-    if (value) return { value, from: 'the lake, which keeps the fields of a click and not its bytes' };
-  } finally {
-    lake.release();
-  }
-  throw new UserError(`the bytes of record ${partition}:${offset} are neither in the log nor in the lake`, {
-    hint: 'Bot clicks and invalid traffic are kept by their place alone; look for it in the input it came from.',
-  });
-}
-
-function clickIdOf(value: Uint8Array): unknown {
-  return (JSON.parse(Buffer.from(value).toString('utf8')) as Record<string, unknown>).click_id;
-}
 
 export const deadLettersCommand = command({
   name: 'dead-letters',

@@ -24,6 +24,60 @@ async function countedBy(name: string, ...args: string[]): Promise<string> {
   return dataDir;
 }
 
+test('clicks that were wrongly marked are billed by records of their own, once, and all agree', async () => {
+  const dataDir = join(folder.path, 'unmarked');
+  const place = ['--data-dir', dataDir];
+  const marked = [
+    '--invalid-traffic-share',
+    '0.1',
+    '--bots',
+    '0',
+    '--duplicates',
+    '0',
+    '--double-clicks',
+    '0',
+  ];
+  await jsonOf('loadgen', ...place, '--count', '2000', '--seed', '11', '--event-rate', '100', ...marked);
+  const counted = async () => {
+    await jsonOf('run', ...place, '--until-end', '--lake');
+    expect(await jsonOf('reconcile', ...place)).toMatchObject({ agree: true });
+    return await jsonOf('query', '--ledger', ...place);
+  };
+  const before = await counted();
+  expect(before.invalid_traffic).toBeGreaterThan(100);
+  const file = join(folder.path, 'marked.ndjson');
+  await jsonOf('dead-letters', 'export', file, ...place, '--verdict', 'invalid_traffic');
+  const redrive = (...args: string[]) => clickAgg(['dead-letters', 'redrive', ...place, ...args, '--json']);
+  expect(await redrive('-i', file)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('has no click'),
+  });
+  const sent = await redrive('-i', file, '--unmark');
+  expect(sent.code, sent.stderr).toBe(0);
+  const after = await counted();
+  const n = before.invalid_traffic;
+  expect(JSON.parse(sent.stdout)).toMatchObject({ sent: n });
+  // What the filter took out stays in the ledger, and each has a click beside it that is judged like any other.
+  expect(after).toMatchObject({
+    records: before.records + n,
+    invalid_traffic: n,
+    duplicate: before.duplicate,
+  });
+  const judged = ({ billable, double_click, bot, too_late }: typeof before) =>
+    billable + double_click + bot + too_late;
+  expect(judged(after)).toBe(judged(before) + n);
+  expect(after.billable).toBeGreaterThan(before.billable + n / 2);
+  expect(await redrive('-i', file, '--unmark')).toMatchObject({
+    ...{ code: 1, stderr: expect.stringContaining('was sent again already') },
+  });
+  expect((await redrive('-i', file, '--unmark', '--again')).code).toBe(0);
+  const twice = await counted();
+  expect([twice.billable, twice.duplicate + twice.too_late]).toEqual([
+    after.billable,
+    after.duplicate + after.too_late + n,
+  ]);
+}, 240_000);
+
 describe('by version 2, the default', () => {
   let dataDir: string;
   beforeAll(async () => {

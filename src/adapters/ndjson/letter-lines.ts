@@ -76,9 +76,9 @@ export function onOneLine(text: string): string {
 
 /**
  * Reads a line: a letter as `letterLine` wrote it and somebody mended it, or a bare click. A string says what is
- * wrong with the line.
+ * wrong with the line. `mayLack`: a letter whose bytes are kept elsewhere may come without them, and has none then.
  */
-export function mendedRecord(line: string): MendedRecord | string {
+export function mendedRecord(line: string, mayLack = false): MendedRecord | string {
   let content: unknown;
   try {
     content = JSON.parse(line);
@@ -92,7 +92,7 @@ export function mendedRecord(line: string): MendedRecord | string {
   const { partition, offset, verdict } = letter;
   if (typeof verdict !== 'string' || !isPlace(partition) || !isPlace(offset))
     return { value: Buffer.from(line.trim()), letter: undefined };
-  const value = sentValue(letter);
+  const value = sentValue(letter) ?? (mayLack ? new Uint8Array() : 'has no click, text or base64 to send');
   return typeof value === 'string' ? value : { value, letter: { partition, offset } };
 }
 
@@ -100,9 +100,9 @@ function isPlace(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function sentValue({ click, text, base64 }: Record<string, unknown>): Uint8Array | string {
+function sentValue({ click, text, base64 }: Record<string, unknown>): Uint8Array | undefined {
   if (typeof click === 'object' && click !== null) return Buffer.from(JSON.stringify(click));
   if (typeof text === 'string') return Buffer.from(text);
   if (typeof base64 === 'string') return Buffer.from(base64, 'base64');
-  return 'has no click, text or base64 to send';
+  return undefined;
 }
