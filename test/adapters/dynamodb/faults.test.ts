@@ -1,5 +1,5 @@
 // What DynamoDB does on bad days: throttled requests and parts of them, answers that are lost, rights that are missing,
-// tables of somebody else or of another version, a service that is gone or dies. Nothing is lost, and people are told in a line.
+// tables of somebody else or of another version, a service that is gone. Nothing is lost, and people are told in a line.
 import { CreateTableCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/adapters/dynamodb/address.js';
@@ -12,9 +12,9 @@ import {
   TOTALS_TABLES,
 } from '../../../src/adapters/journaled/database.js';
 import { UsageError, UserError } from '../../../src/errors.js';
-import { ownService, SERVICE_START_MS, service } from '../../services.js';
+import { SERVICE_START_MS, service } from '../../services.js';
 import { type FaultyService, faultyService } from './faulty-service.js';
-import { clientOf, dropStore, newStoreUrl, setKeys, urlOf } from './shared-server.js';
+import { clientOf, dropStore, newStoreUrl, setKeys } from './shared-server.js';
 
 const BY_AD = TOTALS_TABLES[0]!;
 const START_MS = Date.UTC(2026, 1, 22);
@@ -252,26 +252,3 @@ test.each([
   expect(() => parseAddress(url)).toThrow(message);
   expect(() => parseAddress(url)).not.toThrow('secret');
 });
-
-test(
-  'a service that is killed and started again has all that it was told, and whoever wrote goes on',
-  async () => {
-    const server = await ownService('dynamodb');
-    try {
-      const waits: string[] = [];
-      const database = await opened(urlOf(server.address, 'killed'), { onWait: (line) => waits.push(line) });
-      await database.writeTotals(BY_AD, ROWS.slice(0, 100), VERSION);
-      const killed = server.kill();
-      const writing = database.writeTotals(BY_AD, ROWS.slice(100), VERSION + 1);
-      await killed;
-      await server.start();
-      await writing;
-      expect(await clicksIn(database)).toEqual(ROWS.map(({ clicks }) => clicks));
-      expect(waits.length).toBeGreaterThan(0);
-      await database.close();
-    } finally {
-      await server.remove();
-    }
-  },
-  SERVICE_START_MS,
-);
