@@ -15,6 +15,8 @@ export interface Victims {
   sleep: (ms: number) => Promise<void>;
   /** Adds partitions to the topic of clicks; false: it has as many as it shall get. */
   addPartitions: () => Promise<boolean>;
+  /** Deletes what is old in the topic of clicks, as retention does. */
+  deleteOldRecords: () => Promise<void>;
   /** After this time the group takes a silent process for dead. */
   sessionTimeoutMs: number;
 }
@@ -51,6 +53,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'add partitions': async (victims) => {
     if (await victims.addPartitions()) await victims.load.restart();
   },
+  'delete old records': (victims) => victims.deleteOldRecords(),
 };
 
 /** Deals the faults' names: each once in random order, and so on. */

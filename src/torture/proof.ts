@@ -4,7 +4,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import pg from 'pg';
-import { type PartitionCensus, readWhole, takeCensus } from './topic-census.js';
+import {
+  type Census,
+  digestOf,
+  newCensus,
+  type PartitionCensus,
+  readWhole,
+  takeCensus,
+} from './topic-census.js';
 
 export interface Evidence {
   brokers: string;
@@ -27,16 +34,17 @@ export interface Proof {
   withdrawn: number;
 }
 
-/** Looks at store, letters and lake. */
-export async function prove(evidence: Evidence): Promise<Proof> {
-  const census = await takeCensus(evidence.brokers, evidence.topic);
+/** Looks at store, letters and lake. `before`: what was seen of the topic before old records were deleted. */
+export async function prove(evidence: Evidence, before: Census = newCensus()): Promise<Proof> {
+  const seen = await takeCensus(evidence.brokers, evidence.topic, before);
+  const census = seen.partitions;
   const problems: string[] = [];
   const client = new pg.Client(evidence.store);
   await client.connect();
   try {
     await client.query(`SET search_path = ${evidence.schema}`);
     const verdicts = await proveLedger(client, census, problems);
-    const letters = await proveLetters(client, evidence, verdicts, problems);
+    const letters = await proveLetters(client, evidence, { verdicts, bytes: seen.bytes }, problems);
     await proveLake(evidence.lake, census, problems);
     const records = [...census.values()].reduce((sum, { records }) => sum + records, 0);
     return { problems, records, partitions: census.size, verdicts, ...letters };
@@ -84,11 +92,11 @@ async function proveLedger(
   return verdicts;
 }
 
-/** The letters of the store are those of the ledger, and the topic tells of each once. */
+/** The letters of the store are those of the ledger, and the topic tells of each once, with its record's bytes. */
 async function proveLetters(
   client: pg.Client,
   { brokers, letterTopic }: Evidence,
-  verdicts: Readonly<Record<string, number>>,
+  { verdicts, bytes }: { verdicts: Readonly<Record<string, number>>; bytes: Census['bytes'] },
   problems: string[],
 ): Promise<Pick<Proof, 'deadLetters' | 'withdrawn'>> {
   const { rows } = await client.query<{ place: string; verdict: string }>(
@@ -104,6 +112,11 @@ async function proveLetters(
   const told = await lettersOf(brokers, letterTopic);
   for (const [event, times] of told.events) {
     if (times > 1) problems.push(`the topic of dead letters holds event ${event} ${times} times`);
+  }
+  const garbled = [...told.bytes].filter(([place, digest]) => bytes.get(place) !== digest);
+  if (garbled.length > 0) {
+    const places = garbled.slice(0, 5).map(([place]) => place);
+    problems.push(`${garbled.length} dead letters have other bytes than their records: ${places.join(' ')}`);
   }
   const missing = [...stored].filter(([place, verdict]) => told.letters.get(place) !== verdict);
   const surplus = [...told.letters].filter(([place]) => !stored.has(place));
@@ -123,6 +136,8 @@ interface Told {
   letters: Map<string, string>;
   /** How often each event of a store is there. */
   events: Map<string, number>;
+  /** Digest of key and value by `partition:offset`, of the last letter that told of it. */
+  bytes: Map<string, string>;
   withdrawn: number;
 }
 
@@ -131,7 +146,8 @@ async function lettersOf(brokers: string, letterTopic: string): Promise<Told> {
   const newest = new Map<string, { sequence: number; verdict: string }>();
   let withdrawn = 0;
   const seen = new Set<string>();
-  await readWhole(brokers, letterTopic, (inPartition, { offset: at, headers = {} }) => {
+  const bytes = new Map<string, string>();
+  await readWhole(brokers, letterTopic, (inPartition, { offset: at, key, value, headers = {} }) => {
     // A consumer may see a record again after a rebalance: the record is one all the same.
     if (seen.has(`${inPartition}:${at}`)) return;
     seen.add(`${inPartition}:${at}`);
@@ -145,13 +161,15 @@ async function lettersOf(brokers: string, letterTopic: string): Promise<Told> {
     const sequence = Number(number);
     const event = `${store}:${number}`;
     events.set(event, (events.get(event) ?? 0) + 1);
-    if (verdict === 'withdrawn') withdrawn++;
     const place = `${partition}:${offset}`;
+    if (verdict === 'withdrawn') withdrawn++;
+    else bytes.set(place, digestOf({ key, value }));
     const known = newest.get(place);
     if (!known || known.sequence < sequence) newest.set(place, { sequence, verdict: verdict! });
   });
   const standing = [...newest].filter(([, { verdict }]) => verdict !== 'withdrawn');
-  return { letters: new Map(standing.map(([place, { verdict }]) => [place, verdict])), events, withdrawn };
+  const letters = new Map(standing.map(([place, { verdict }]) => [place, verdict]));
+  return { letters, events, bytes, withdrawn };
 }
 
 /** The lake's files, read as any reader would, hold each record of each partition once. */

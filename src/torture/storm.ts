@@ -13,9 +13,10 @@ import { killService, type Service, startService } from '../services/service.js'
 import { type Bursts, startBursts } from './bursts.js';
 import { deal, FAULTS, type Victims } from './faults.js';
 import { type Load, startLoad } from './load.js';
+import { deleteOldRecords } from './old-records.js';
 import { activeOf, Program } from './program.js';
 import { type Proof, prove } from './proof.js';
-import { endsOf, quietKafka } from './topic-census.js';
+import { type Census, endsOf, newCensus, quietKafka } from './topic-census.js';
 
 const BIN = fileURLToPath(new URL('../../bin/click-agg.js', import.meta.url));
 const TOPIC = 'clicks';
@@ -55,6 +56,8 @@ export interface StormOutcome extends Proof {
   starts: Record<string, number>;
   /** Ends of each program that were not asked for. */
   ownEnds: Record<string, number>;
+  /** What was deleted of the topic meanwhile, by retention. */
+  deletedRecords: number;
 }
 
 /** Lets it rage, then looks. */
@@ -65,7 +68,7 @@ export async function storm(options: StormOptions): Promise<StormOutcome> {
     const faults = await rage(options, scene);
     options.say('calm: the load ends, all is counted');
     const problems = await calm(scene, options);
-    const proof = await prove(scene.evidence);
+    const proof = await prove(scene.evidence, scene.census);
     const all = scene.programs;
     for (const program of all) {
       const bug = program.bug();
@@ -75,6 +78,7 @@ export async function storm(options: StormOptions): Promise<StormOutcome> {
       ...proof,
       problems: [...problems, ...proof.problems],
       faults,
+      deletedRecords: scene.deletedRecords,
       starts: Object.fromEntries(all.map(({ name, starts }) => [name, starts])),
       ownEnds: Object.fromEntries(all.map(({ name, ownEnds }) => [name, ownEnds])),
     };
@@ -95,6 +99,9 @@ interface Scene {
   load: Load;
   bursts: Bursts;
   evidence: Parameters<typeof prove>[0];
+  /** What the topic was seen to hold before old records were deleted. */
+  census: Census;
+  deletedRecords: number;
 }
 
 async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions): Promise<Scene> {
@@ -137,6 +144,7 @@ async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions)
   const programs = [...runs.map(({ program }) => program), lake, load.program];
   return {
     ...{ kafka, postgres, environment, runs, lake, load, bursts, programs },
+    ...{ census: newCensus(), deletedRecords: 0 },
     evidence: {
       ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
       lake: lakePlace,
@@ -153,6 +161,7 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
     random,
     sleep: (ms) => sleep(ms, undefined, { signal }),
     addPartitions: () => addPartitions(scene.evidence.brokers),
+    deleteOldRecords: () => deleteOld(scene, say),
     sessionTimeoutMs: SESSION_TIMEOUT_MS,
   };
   await untilActive(victims);
@@ -174,6 +183,15 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
 async function untilActive({ runs, sleep: wait }: Victims): Promise<void> {
   const untilMs = Date.now() + RECOVERED_MS;
   while (!activeOf(runs) && Date.now() < untilMs) await wait(POLL_MS);
+}
+
+async function deleteOld(scene: Scene, say: StormOptions['say']): Promise<void> {
+  try {
+    scene.deletedRecords += await deleteOldRecords(scene.evidence, scene.census);
+  } catch (error) {
+    // A server that recovers from the fault before, or a lake whose files are just replaced: another time.
+    say(`old records stay: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function addPartitions(brokers: string): Promise<boolean> {

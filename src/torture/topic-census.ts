@@ -1,10 +1,30 @@
-// What a topic holds, read by a consumer that knows nothing of click-agg: the number against which all is held.
+// What a topic holds and held, read by a consumer that knows nothing of click-agg: that against which all is held.
+import { createHash } from 'node:crypto';
 import { type Consumer, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 
 export interface PartitionCensus {
   records: number;
   firstOffset: number;
   lastOffset: number;
+}
+
+export interface Census {
+  partitions: Map<number, PartitionCensus>;
+  /** What each record's key and value were, by `partition:offset`. */
+  bytes: Map<string, string>;
+}
+
+/** Nothing is known yet. */
+export function newCensus(): Census {
+  return { partitions: new Map(), bytes: new Map() };
+}
+
+/** Stands for the bytes of a key and a value. */
+export function digestOf({ key, value }: Pick<KafkaMessage, 'key' | 'value'>): string {
+  const hash = createHash('sha1');
+  hash.update(`${key?.length ?? -1} ${value?.length ?? -1} `);
+  for (const part of [key, value]) if (part) hash.update(part);
+  return hash.digest('base64');
 }
 
 /** A client that keeps quiet about brokers that are killed under it. */
@@ -19,11 +39,21 @@ export function quietKafka(brokers: string): Kafka {
 
 /** Next offset to be written, by partition. */
 export async function endsOf(brokers: string, topic: string): Promise<Map<number, number>> {
+  return new Map([...(await rangesOf(brokers, topic))].map(([partition, { high }]) => [partition, high]));
+}
+
+/** Offset of the first record that is there, and of the next one to be written, by partition. */
+export async function rangesOf(
+  brokers: string,
+  topic: string,
+): Promise<Map<number, { low: number; high: number }>> {
   const admin = quietKafka(brokers).admin();
   await admin.connect();
   try {
     const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
+    return new Map(
+      offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
+    );
   } finally {
     await admin.disconnect();
   }
@@ -35,8 +65,9 @@ export async function readWhole(
   topic: string,
   each: (partition: number, message: KafkaMessage) => void,
 ): Promise<void> {
-  const ends = await endsOf(brokers, topic);
-  const open = new Set([...ends].filter(([, end]) => end > 0).map(([partition]) => partition));
+  const ranges = await rangesOf(brokers, topic);
+  const ends = new Map([...ranges].map(([partition, { high }]) => [partition, high]));
+  const open = new Set([...ranges].filter(([, { low, high }]) => high > low).map(([partition]) => partition));
   if (open.size === 0) return;
   const groupId = `torture-census-${topic}-${Date.now()}`;
   const consumer = quietKafka(brokers).consumer({ groupId, readUncommitted: false });
@@ -74,17 +105,18 @@ function readOut(
   });
 }
 
-/** Counts what a topic of clicks holds. */
-export async function takeCensus(brokers: string, topic: string): Promise<Map<number, PartitionCensus>> {
-  const census = new Map<number, PartitionCensus>();
-  await readWhole(brokers, topic, (partition, { offset }) => {
-    const at = Number(offset);
-    const known = census.get(partition);
-    if (!known) census.set(partition, { records: 1, firstOffset: at, lastOffset: at });
+/** Adds what a topic of clicks holds now to what was known of it. */
+export async function takeCensus(brokers: string, topic: string, census = newCensus()): Promise<Census> {
+  const { partitions, bytes } = census;
+  await readWhole(brokers, topic, (partition, message) => {
+    const at = Number(message.offset);
+    const known = partitions.get(partition);
+    if (!known) partitions.set(partition, { records: 1, firstOffset: at, lastOffset: at });
     else if (at > known.lastOffset) {
       known.records++;
       known.lastOffset = at;
     }
+    bytes.set(`${partition}:${at}`, digestOf(message));
   });
   return census;
 }

@@ -74,8 +74,8 @@ async function torture(): Promise<number> {
 async function show(terminal: Terminal, outcome: StormOutcome, seed: number): Promise<void> {
   for (const problem of outcome.problems) terminal.error(problem);
   if (terminal.wantsJson) return terminal.json({ seed, ...outcome });
-  const { faults, starts, ownEnds, verdicts, records, partitions, deadLetters, withdrawn, problems } =
-    outcome;
+  const { faults, starts, ownEnds, verdicts, records, partitions, problems } = outcome;
+  const { deadLetters, withdrawn, deletedRecords } = outcome;
   await terminal.table(['fault', 'times'], Object.entries(faults));
   await terminal.table(
     ['process', 'starts', 'ended by itself'],
@@ -85,7 +85,8 @@ async function show(terminal: Terminal, outcome: StormOutcome, seed: number): Pr
   const letters = `${deadLetters} dead letters and ${withdrawn} that were taken back`;
   const end =
     problems.length === 0 ? 'none lost, none twice, difference zero' : `${problems.length} problems`;
-  await terminal.print(`${records} records in ${partitions} partitions, ${letters}: ${end}. Seed ${seed}\n`);
+  const kept = `${records} records in ${partitions} partitions, ${deletedRecords} of them deleted by retention`;
+  await terminal.print(`${kept}; ${letters}: ${end}. Seed ${seed}\n`);
 }
 
 try {
