@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Method, VERDICTS } from '../core/method.js';
-import type { ClosedPeriod, Revision, Snapshot, StoreBooks } from '../core/ports.js';
+import type { ClosedPeriod, CopyAudit, Revision, Snapshot, StoreBooks } from '../core/ports.js';
 import { UserError } from '../errors.js';
 import { type Comparison, clicksByCampaign, compare } from './compare.js';
 import { type LakeAccess, openLakeUpTo } from './lake-access.js';
@@ -27,7 +27,7 @@ export interface ReconcileOptions extends LakeAccess {
   onStep?: (step: string) => void;
 }
 
-export type StoreToRead = Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods'> & {
+export type StoreToRead = Pick<StoreBooks, 'audit' | 'snapshot' | 'revisions' | 'closedPeriods'> & {
   close(): Promise<void>;
 };
 
@@ -44,6 +44,8 @@ export interface Reconciliation extends Comparison {
   closed: { period: ClosedPeriod; campaigns: Map<string, number> }[];
   /** Backfills that were taken into account. */
   revisions: Revision[];
+  /** Whether the store's tables say the same; undefined: it has one. */
+  copies: CopyAudit | undefined;
   /** What else a person should know. */
   notes: string[];
 }
@@ -117,16 +119,19 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     const store = await options.openStore();
     let snapshot: TakenSnapshot;
     let closedPeriods: ClosedPeriod[];
+    let copies: CopyAudit | undefined;
     try {
       snapshot = await takeSnapshot(store, folder, options.period);
       closedPeriods = await store.closedPeriods();
+      const { fromMs, toMs } = options.period ?? { fromMs: undefined, toMs: undefined };
+      copies = await store.audit?.({ fromMs, toMs }, options.sample);
     } finally {
       await store.close();
     }
     options.check?.(snapshot, closedPeriods);
     const lake = await openLakeUpTo(snapshot.positions, options);
     try {
-      return await reconcileWith(session, { ...options, snapshot, closedPeriods, files: lake.files });
+      return await reconcileWith(session, { ...options, snapshot, closedPeriods, copies, files: lake.files });
     } finally {
       lake.release();
     }
@@ -138,10 +143,11 @@ async function reconcileWith(
   options: ReconcileOptions & {
     snapshot: TakenSnapshot;
     closedPeriods: readonly ClosedPeriod[];
+    copies: CopyAudit | undefined;
     files: readonly RecordedFile[];
   },
 ): Promise<Reconciliation> {
-  const { snapshot, closedPeriods, files, period, sample, onStep } = options;
+  const { snapshot, closedPeriods, copies, files, period, sample, onStep } = options;
   const { method, methodHash, positions, revisions } = snapshot;
   const watermarks = watermarksOf(snapshot);
   await recomputeUniverse(session, {
@@ -152,7 +158,8 @@ async function reconcileWith(
   onStep?.('comparing');
   const comparison = await compare(session, { snapshot, files, method, period, sample });
   return {
-    agree: comparison.differing === 0 && comparison.ledgerDiffering === 0,
+    agree: comparison.differing + comparison.ledgerDiffering + (copies?.differing ?? 0) === 0,
+    copies,
     period,
     method,
     methodHash,

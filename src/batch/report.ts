@@ -31,6 +31,21 @@ export interface Report {
     stream: LedgerCounts;
     batch: LedgerCounts;
   }[];
+  /** Rows of the store's other tables that are not what its totals sum up to; absent: it has one table. */
+  copies?: {
+    tables: number;
+    differing: number;
+    differences: {
+      table: string;
+      time: string;
+      ad_id: string;
+      campaign_id: string;
+      country: string;
+      device_type: string;
+      clicks: number;
+      expected: number;
+    }[];
+  };
   /** Cells left out because their minute is still open. */
   open: number;
   period: { from: string; to: string } | null;
@@ -139,6 +154,7 @@ export function reportOf(found: Reconciliation, books: Books, generatedAtMs: num
       stream,
       batch,
     })),
+    ...copiesOf(found),
     open: found.open,
     period: period ? { from: isoSecond(period.fromMs), to: isoSecond(period.toMs) } : null,
     method: { ...found.method, hash: found.methodHash },
@@ -169,6 +185,15 @@ export function reportOf(found: Reconciliation, books: Books, generatedAtMs: num
   };
 }
 
+function copiesOf({ copies }: Reconciliation): Pick<Report, 'copies'> {
+  if (!copies) return {};
+  const differences = copies.differences.map((one) => ({
+    ...{ table: one.table, time: isoSecond(one.timeMs), ad_id: one.adId, campaign_id: one.campaignId },
+    ...{ country: one.country, device_type: one.deviceType, clicks: one.clicks, expected: one.expected },
+  }));
+  return { copies: { tables: copies.tables, differing: copies.differing, differences } };
+}
+
 /** What stands above a report: the period it is about, or that it is about everything. */
 export function scopeOf(report: Report): string {
   if (!report.period) return 'everything counted';
@@ -194,7 +219,13 @@ type CsvRow = Partial<Record<(typeof CSV_COLUMNS)[number], string | number>>;
 
 /** The report as CSV: one table, its first column names the kind of line. */
 export function reportCsv(report: Report): string {
-  const rows = [verdictRow(report), ...ledgerRows(report), ...differenceRows(report), ...moneyRows(report)];
+  const rows = [
+    verdictRow(report),
+    ...ledgerRows(report),
+    ...differenceRows(report),
+    ...copyRows(report),
+    ...moneyRows(report),
+  ];
   const lines = rows.map((row) => CSV_COLUMNS.map((column) => csvField(row[column] ?? '')));
   return [CSV_COLUMNS, ...lines].map((fields) => `${fields.join(',')}\n`).join('');
 }
@@ -231,6 +262,19 @@ function differenceRows(report: Report): CsvRow[] {
     stream_clicks: cell.stream,
     batch_clicks: cell.batch,
     note: cell.click_ids.join(' '),
+  }));
+}
+
+function copyRows({ copies }: Report): CsvRow[] {
+  return (copies?.differences ?? []).map((row) => ({
+    line: 'copy',
+    minute_or_period: row.time,
+    ad_id: row.ad_id,
+    campaign_id: row.campaign_id,
+    country: row.country,
+    device_type: row.device_type,
+    stream_clicks: row.clicks,
+    note: `${row.table} should say ${row.expected}`,
   }));
 }
 

@@ -354,8 +354,37 @@ export interface Snapshot {
   ledgerFile: string;
 }
 
+/** A row of a table that was made from the totals for one question, and says something else than they do. */
+export interface CopyDifference {
+  table: string;
+  /** Start of the row's minute, hour or day, epoch ms. */
+  timeMs: number;
+  /** '' in columns that the table does not keep. */
+  adId: string;
+  campaignId: string;
+  country: string;
+  deviceType: string;
+  /** What the row says, and what the totals say. */
+  clicks: number;
+  expected: number;
+}
+
+/** Whether all tables of a store say the same. */
+export interface CopyAudit {
+  /** Tables that were compared with the totals. */
+  tables: number;
+  differing: number;
+  /** The first of them. */
+  differences: CopyDifference[];
+}
+
 /** Bookkeeping and bulk access beside the totals. Each method is one transaction. */
 export interface StoreBooks {
+  /** Present where the store keeps totals in more than one table: compares them, of whole hours and days in the period. */
+  audit?(
+    period: { fromMs: number | undefined; toMs: number | undefined },
+    sample: number,
+  ): Promise<CopyAudit>;
   /** Writes a snapshot of the totals (of `[fromMs, toMs)`) and the ledger into `directory`. */
   snapshot(
     directory: string,

@@ -19,7 +19,7 @@ export interface ReadOptions {
 
 /** Totals and the books that can be read. */
 export type Reader = StoreReader &
-  Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
+  Pick<StoreBooks, 'audit' | 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
 
 /** A part of a store on a server, and whether it was made just now or changed. */
 export interface StoreMade {

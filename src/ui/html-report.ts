@@ -147,6 +147,23 @@ function ledgerDifferencesSection({ ledger_differing, ledger_differences }: Repo
   return section(`${ledger_differing} rows of the ledger differ`, table(columns, rows));
 }
 
+function copiesSection({ copies }: Report): string {
+  if (!copies || copies.differing === 0) return '';
+  const columns: Column[] = [
+    ...(['table', 'time', 'ad', 'campaign', 'country', 'device'] as const).map(
+      (name) => [name, 'text'] as const,
+    ),
+    ['clicks', 'number'],
+    ['should be', 'number'],
+  ];
+  const rows = copies.differences.map((row) => [
+    ...[row.table, row.time, row.ad_id, row.campaign_id, row.country, row.device_type],
+    ...[row.clicks, row.expected],
+  ]);
+  const title = `${copies.differing} rows of the store's other tables differ from its totals`;
+  return section(title, table(columns, rows));
+}
+
 function adjustmentRow(line: AdjustmentJson): (string | number)[] {
   return [line.period, ...moneyRow(line), line.cause, line.recorded_at];
 }
@@ -229,6 +246,7 @@ export function htmlReport(report: Report): string {
 ${notes}${open}
 ${ledgerSection(report)}
 ${differencesSection(report)}
+${copiesSection(report)}
 ${ledgerDifferencesSection(report)}
 ${moneySections(report)}
 ${methodSection(report)}

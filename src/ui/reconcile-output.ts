@@ -31,6 +31,7 @@ export async function printReport(
     LEDGER_LINES.map(([name, kind]) => [name, stream[kind], ledger[kind], ledger[kind] - stream[kind]]),
   );
   await printDifferences(terminal, report);
+  await printCopies(terminal, report);
   await printMoney(terminal, report);
   for (const { revision, from, to, too_late_admitted } of report.revisions) {
     await terminal.print(
@@ -42,11 +43,16 @@ export async function printReport(
   }
   for (const note of report.notes) terminal.warn(note);
   const { cells, clicks } = report;
+  const differing = report.differing + report.ledger_differing;
   await terminal.print(
-    report.agree
+    report.agree || differing === 0
       ? `\n${style.green('✓')} ${style.bold('Stream and batch agree to the click')}: ${cells} cells, ${clicks.batch} clicks, difference 0.\n`
       : `\n${style.red('✗')} ${style.bold('Stream and batch differ')}: ${report.differing} of ${cells} cells, ${report.ledger_differing} rows of the ledger.\n`,
   );
+  if (!report.agree && differing === 0)
+    await terminal.print(
+      `${style.red('✗')} ${style.bold("The store's own tables differ")}, as listed above.\n`,
+    );
   if (done.closed)
     await terminal.print(`The period ${scopeOf(report)} is closed: its billing lines never change.\n`);
   if (done.report !== undefined) terminal.info(`The report is in ${done.report}`);
@@ -78,6 +84,25 @@ async function printDifferences(terminal: Terminal, report: Report): Promise<voi
     await terminal.print(`\n${report.ledger_differing} rows of the ledger differ${shown}:\n`);
     await terminal.table(['partition', 'minute', 'verdict', 'stream', 'batch'], rows);
   }
+}
+
+async function printCopies(terminal: Terminal, { copies }: Report): Promise<void> {
+  if (!copies) return;
+  if (copies.differing === 0) {
+    await terminal.print(`\nThe store's ${copies.tables} other tables say what its totals sum up to.\n`);
+    return;
+  }
+  const shown = more(copies.differing, copies.differences);
+  await terminal.print(
+    `\n${copies.differing} rows of the store's other tables differ from its totals${shown}:\n`,
+  );
+  await terminal.table(
+    ['table', 'time', 'ad', 'campaign', 'country', 'device', 'clicks', 'should be'],
+    copies.differences.map((row) => [
+      ...[row.table, row.time, row.ad_id, row.campaign_id, row.country, row.device_type],
+      ...[row.clicks, row.expected],
+    ]),
+  );
 }
 
 function more(all: number, listed: readonly unknown[]): string {

@@ -71,21 +71,39 @@ export async function* rowsOfParquet(
   }
 }
 
-/** Rows of two files of totals that differ: the columns of the key, and the clicks before and after, 0 where there are none. */
+/** How totals are summed up to be compared. */
+export interface SummedUp {
+  /** Length of what a row is the start of, ms. */
+  grainMs: number;
+  /** Columns of text that are kept; the others are ''. */
+  kept: readonly string[];
+  /** Only rows of whole grains in it. */
+  fromMs: number;
+  toMs: number;
+}
+
+/**
+ * Rows of two files of totals that differ: minute, the four texts, and the clicks before and after, 0 where there is no
+ * row. With `summedUp` those after are summed up first.
+ */
 export async function* differingTotals(files: {
   before: string;
   after: string;
-  /** Names of the columns that tell rows apart. */
-  key: readonly string[];
+  summedUp?: SummedUp;
 }): AsyncGenerator<DuckDBValue[][]> {
   const instance = await openInstance();
   try {
     const connection = await instance.connect();
-    const names = files.key.map((name) => `"${name}"`).join(', ');
-    const side = (path: string): string => `(SELECT * FROM read_parquet(${quoted(path)}) WHERE clicks <> 0)`;
+    const names = TOTALS_COLUMNS.map(({ name }) => name).filter((name) => name !== 'clicks');
+    const within = files.summedUp
+      ? `minute >= ${files.summedUp.fromMs} AND minute < ${files.summedUp.toMs}`
+      : 'true';
+    const rows = (path: string): string =>
+      `(SELECT * FROM read_parquet(${quoted(path)}) WHERE clicks <> 0 AND ${within})`;
+    const after = files.summedUp ? summedUpRows(rows(files.after), names, files.summedUp) : rows(files.after);
     const result = await connection.stream(`
-      SELECT ${names}, coalesce(a.clicks, 0), coalesce(b.clicks, 0)
-      FROM ${side(files.before)} AS a FULL JOIN ${side(files.after)} AS b USING (${names})
+      SELECT ${names.join(', ')}, coalesce(a.clicks, 0)::BIGINT, coalesce(b.clicks, 0)::BIGINT
+      FROM ${rows(files.before)} AS a FULL JOIN ${after} AS b USING (${names.join(', ')})
       WHERE a.clicks IS DISTINCT FROM b.clicks`);
     for (;;) {
       const chunk = await result.fetchChunk();
@@ -97,6 +115,14 @@ export async function* differingTotals(files: {
   } finally {
     instance.closeSync();
   }
+}
+
+function summedUpRows(rows: string, names: readonly string[], { grainMs, kept }: SummedUp): string {
+  const columns = names.map((name) => {
+    if (name === 'minute') return `minute // ${grainMs} * ${grainMs} AS minute`;
+    return kept.includes(name) ? name : `'' AS ${name}`;
+  });
+  return `(SELECT ${columns.join(', ')}, sum(clicks)::BIGINT AS clicks FROM ${rows} GROUP BY ALL)`;
 }
 
 function openInstance(): Promise<DuckDBInstance> {

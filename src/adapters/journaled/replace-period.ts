@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Cell, PeriodReplacement } from '../../core/ports.js';
 import { LEDGER_COLUMNS as VERDICT_COLUMNS } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
-import { differingTotals, LEDGER_COLUMNS, rowsOfParquet, TOTALS_COLUMNS } from '../duckdb/table-files.js';
+import { differingTotals, LEDGER_COLUMNS, rowsOfParquet } from '../duckdb/table-files.js';
 import { addedAdjustments, revisionEntries } from './books.js';
 import { daysOf, entryParts, type Memory, totalsParts } from './commit.js';
 import type { RowDatabase } from './database.js';
@@ -64,8 +64,7 @@ async function changesOf(
     const [table] = database.tables;
     await writeTotalsFile(database, table!, { path: before, period: { fromMs, toMs } });
     const changes: { cell: Cell; before: number }[] = [];
-    const key = TOTALS_COLUMNS.map(({ name }) => name).filter((name) => name !== 'clicks');
-    for await (const rows of differingTotals({ before, after: totalsFile, key })) {
+    for await (const rows of differingTotals({ before, after: totalsFile })) {
       for (const row of rows) changes.push(changeOf(row, { fromMs, toMs }));
       if (changes.length > CHANGES_MAX) {
         throw new UserError(`the backfill changes more than ${CHANGES_MAX} totals`, {

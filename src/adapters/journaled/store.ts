@@ -1,6 +1,7 @@
 // A whole store out of a database that keeps rows: for its one writer, for those who only read, and for those who keep the
 // books beside a living run.
 import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
+import { createAudit } from './audit.js';
 import {
   planAdjustments,
   planClosing,
@@ -26,7 +27,7 @@ export interface JournaledOptions {
   patienceMs?: number | undefined;
 }
 
-type BooksReader = Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
+type BooksReader = Pick<StoreBooks, 'audit' | 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
 
 /** The store for its one writer, made if there is none; closing it closes the database. UserError: it is of another version. */
 export async function openJournaledStore(
@@ -119,6 +120,7 @@ async function writing(
 
 function createBooksReader(database: RowDatabase, reading: Reading): BooksReader {
   return {
+    ...(database.tables.length > 1 ? { audit: createAudit(database, reading) } : {}),
     snapshot: (directory, period) =>
       reading.exact((state) => writeSnapshot(database, state, { directory, period })),
     revisions: () => reading.read((state) => readRevisions(database, state)),
