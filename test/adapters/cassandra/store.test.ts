@@ -6,5 +6,5 @@ import { storeUrlOf } from './shared-server.js';
 
 const open = async (directory: string) => await openStore(await storeUrlOf(directory));
 
-describeStore('Cassandra', { open });
+describeStore('Cassandra', { open, greatCommit: 10_000 });
 describeOutbox('Cassandra', open);
