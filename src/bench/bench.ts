@@ -21,6 +21,8 @@ interface RunResult {
   horizon: { clicks: number; bytes: number };
 }
 
+const VERSION_1 = ['--invalid-traffic', 'off'];
+
 /** One size of load through everything that is asked for. */
 async function round(clicks: number, names: ReadonlySet<string>): Promise<Map<string, Measure>> {
   const directory = join(folder, String(clicks));
@@ -32,8 +34,14 @@ async function round(clicks: number, names: ReadonlySet<string>): Promise<Map<st
     ['JSON.parse alone', [here('./json-parse.js'), file]],
     ['obvious engine', [here('./obvious-engine.js'), file]],
     ['run', [BIN, 'run', '--input', file, '--data-dir', `${directory}-run`, ...common]],
+    // What the verdict `invalid_traffic` costs: the same clicks without it.
+    [
+      'run, method 1',
+      [BIN, 'run', '--input', file, '--data-dir', `${directory}-run-1`, ...VERSION_1, ...common],
+    ],
     ['lake', [BIN, 'lake', '--input', file, '--data-dir', `${directory}-data`, '--lake', lake, ...common]],
     ['recomputation', [here('./recompute.js'), lake]],
+    ['recomputation, method 1', [here('./recompute.js'), lake, ...VERSION_1]],
   ];
   const measures = new Map<string, Measure>();
   for (const [name, args] of steps) {
@@ -50,8 +58,10 @@ const EVERYTHING = new Set([
   'JSON.parse alone',
   'obvious engine',
   'run',
+  'run, method 1',
   'lake',
   'recomputation',
+  'recomputation, method 1',
 ]);
 const GROWTH = new Set(['loadgen to a file', 'run', 'lake', 'recomputation']);
 
