@@ -73,6 +73,9 @@ const { values, positionals } = parseArgs({
     clicks: { type: 'string', default: '3000000' },
     growth: { type: 'string', default: '1000000,10000000' },
     json: { type: 'boolean', default: false },
+    // Of `stores`.
+    totals: { type: 'string', default: '1000000' },
+    only: { type: 'string', default: '' },
     // Of `ingest`.
     seconds: { type: 'string', default: '15' },
     connections: { type: 'string', default: '128' },
@@ -97,7 +100,10 @@ try {
   if (positionals.includes('kafka')) {
     await benchKafka({ clicks, folder, brokers: values.brokers, terminal });
   } else if (positionals.includes('stores')) {
-    await benchStores({ folder, terminal, measure: (args) => measure(folder, args) });
+    await benchStores({
+      ...{ folder, terminal, totals: Number(values.totals), measure: (args) => measure(folder, args) },
+      only: values.only === '' ? [] : values.only.split(','),
+    });
   } else if (positionals.includes('ingest')) {
     await benchIngest({
       ...{ folder, terminal, seconds: Number(values.seconds), connections: Number(values.connections) },

@@ -1,76 +1,194 @@
-// How fast a store takes what a run commits: changed totals a second, new ones and ones that were written before.
-// `node store-commits.js PLACE`: a folder for DuckDB, or a postgres:// URL. Prints one JSON document.
-
+// How fast a store takes what a run commits, and how fast it answers: totals over a month of many ads, in the order of
+// time, then some of them written again, then questions. `node store-commits.js STORE FOLDER TOTALS`: `duckdb` or a
+// URL. Prints one JSON document.
 import { mkdirSync } from 'node:fs';
 import { DEFAULT_METHOD } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { CellColumns, Commit } from '../core/ports.js';
-import { openStore } from '../stores/open-store.js';
+import type { CellColumns, Commit, StoreReader, TotalsQuery } from '../core/ports.js';
+import { UsageError } from '../errors.js';
+import { isFile, serverOf } from '../stores/kinds.js';
+import { openReader, openStore } from '../stores/open-store.js';
 
 /** As much as a busy run commits in a second. */
 const CELLS = 100_000;
-const COMMITS = 10;
-const ADS = 20_000;
-const COUNTRIES = ['DE', 'US', 'FR', 'GB', 'IT', 'ES', 'NL', 'PL'];
+const REWRITES = 5;
+const ADS = 100_000;
+const ADS_OF_CAMPAIGN = 50;
+const CAMPAIGNS_OF_ADVERTISER = 20;
+const DAYS = 30;
+const MINUTES = DAYS * 1440;
+const COUNTRIES = ['DE', 'US', 'FR', 'GB', 'IT', 'ES', 'NL', 'PL', 'IN', 'BR'];
 const DEVICES = ['mobile', 'desktop', 'tablet'];
-const START_MS = Date.UTC(2026, 1, 22);
+const START_MS = Date.UTC(2026, 1, 1);
 const MINUTE_MS = 60_000;
+const DAY_MS = 1440 * MINUTE_MS;
+/** How often each question is asked, and for how long at most. */
+const ASKED = 200;
+const ASKED_MS = 10_000;
 
-/** Cells of ten minutes: `round` 0 and 1 are of other minutes, `clicks` tells writings apart. */
-function cellsOf(round: number, clicks: number): CellColumns {
-  const dimensions: [string, string, string, string][] = [];
-  const perMinute = CELLS / 10;
-  for (let i = 0; i < perMinute; i++) {
-    const ad = (i * 7919 + round * 31) % ADS;
-    const [country, device] = [COUNTRIES[i % COUNTRIES.length]!, DEVICES[i % DEVICES.length]!];
-    dimensions.push([`ad-${ad}`, `campaign-${ad % 500}`, country, device]);
+interface Made {
+  minuteMs: number;
+  dimension: readonly [string, string, string, string];
+}
+
+/** Cells in order of time, each once: a few ads have many clicks, most have few. */
+function* cells(totals: number): Generator<Made> {
+  let state = 1;
+  const random = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 4_294_967_296;
+  };
+  let made = 0;
+  for (let minute = 0; minute < MINUTES; minute++) {
+    const until = Math.floor(((minute + 1) / MINUTES) * totals);
+    const seen = new Set<number>();
+    while (made < until) {
+      const ad = Math.floor(ADS * random() ** 3);
+      const country = Math.floor(COUNTRIES.length * random() ** 2);
+      const device = Math.floor(DEVICES.length * random());
+      const key = (ad * 16 + country) * 4 + device;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      made++;
+      const campaign = campaignOf(ad);
+      yield {
+        minuteMs: START_MS + minute * MINUTE_MS,
+        dimension: [`ad-${ad}`, campaign, COUNTRIES[country]!, DEVICES[device]!],
+      };
+    }
   }
+}
+
+function campaignOf(ad: number): string {
+  return `campaign-${Math.floor(ad / ADS_OF_CAMPAIGN)}`;
+}
+
+function columnsOf(made: readonly Made[], { rewrite }: { rewrite: boolean }): CellColumns {
+  const dimensions: (readonly [string, string, string, string])[] = [];
+  const numbers = new Map<string, number>();
+  const dimension = Int32Array.from(made, ({ dimension: texts }) => {
+    const key = texts.join(' ');
+    let number = numbers.get(key);
+    if (number === undefined) {
+      number = dimensions.push(texts) - 1;
+      numbers.set(key, number);
+    }
+    return number;
+  });
   return {
-    count: CELLS,
-    minuteMs: Float64Array.from(
-      { length: CELLS },
-      (_, i) => START_MS + (round * 10 + Math.floor(i / perMinute)) * MINUTE_MS,
-    ),
-    dimension: Int32Array.from({ length: CELLS }, (_, i) => i % perMinute),
-    clicks: new Int32Array(CELLS).fill(clicks),
-    rewrite: new Uint8Array(CELLS).fill(clicks > 1 ? 1 : 0),
+    count: made.length,
+    minuteMs: Float64Array.from(made, ({ minuteMs }) => minuteMs),
+    dimension,
+    clicks: new Int32Array(made.length).fill(rewrite ? 2 : 1),
+    rewrite: new Uint8Array(made.length).fill(rewrite ? 1 : 0),
     dimensions,
   };
 }
 
-function commitOf(round: number, clicks: number): Commit {
-  const position = round + COMMITS * clicks;
+function commitOf(columns: CellColumns, position: number): Commit {
   const event = { maxEventTimeMs: START_MS, rewindMaxEventTimeMs: START_MS };
   return {
-    cells: cellsOf(round, clicks),
-    ledger: [],
-    deadLetters: [],
-    withdrawn: [],
+    cells: columns,
+    ...{ ledger: [], deadLetters: [], withdrawn: [], checkpoint: undefined, complete: false },
     positions: [{ partition: 0, position, rewindOffset: 0, ...event }],
-    checkpoint: undefined,
-    complete: false,
   };
 }
 
-const place = process.argv[2]!;
-const isServer = place.startsWith('postgres');
-if (!isServer) mkdirSync(place, { recursive: true });
-const store = await openStore({ dataDir: place, store: isServer ? place : 'duckdb' });
-await store.begin({ method: DEFAULT_METHOD, sourceIdentity: methodHash(DEFAULT_METHOD) });
+const ALL: TotalsQuery = {
+  ...{ fromMs: undefined, toMs: undefined, limit: undefined, top: false },
+  ...{ adIds: [], campaignIds: [], countries: [], deviceTypes: [], groupBy: [] },
+};
+const lastDay = { fromMs: START_MS + (DAYS - 1) * DAY_MS, toMs: START_MS + DAYS * DAY_MS };
 
-/** Changed totals a second over all commits. */
-async function rate(clicks: number): Promise<number> {
-  let ms = 0;
-  for (let round = 0; round < COMMITS; round++) {
-    const commit = commitOf(round, clicks);
-    const startedMs = performance.now();
-    await store.commit(commit);
-    ms += performance.now() - startedMs;
+/** Each question by its name; `n` asks for another ad, campaign or country each time. */
+const QUESTIONS: Readonly<Record<string, (n: number) => TotalsQuery>> = {
+  'one ad, a day by minute': (n) => {
+    const fromMs = START_MS + (n % DAYS) * DAY_MS;
+    return { ...ALL, fromMs, toMs: fromMs + DAY_MS, adIds: [`ad-${(n * 37) % 1000}`], groupBy: ['minute'] };
+  },
+  'a campaign, a week by hour': (n) => ({
+    ...{ ...ALL, fromMs: START_MS + 7 * DAY_MS, toMs: START_MS + 14 * DAY_MS },
+    ...{ campaignIds: [campaignOf((n * 50) % 5000)], groupBy: ['hour'] },
+  }),
+  'a country, today by device': (n) => ({
+    ...{ ...ALL, ...lastDay, countries: [COUNTRIES[n % COUNTRIES.length]!], groupBy: ['device_type'] },
+  }),
+  'country + device over an advertiser’s ads': (n) => ({
+    ...{ ...ALL, fromMs: START_MS, toMs: START_MS + DAYS * DAY_MS, groupBy: ['day'] },
+    ...{ countries: [COUNTRIES[n % 5]!], deviceTypes: ['mobile'] },
+    campaignIds: Array.from(
+      { length: CAMPAIGNS_OF_ADVERTISER },
+      (_, at) => `campaign-${(n % 20) * CAMPAIGNS_OF_ADVERTISER + at}`,
+    ),
+  }),
+  'a device over everything': () => ({ ...ALL, deviceTypes: ['tablet'], groupBy: ['day'] }),
+};
+
+/** p50 and p99 in ms; 'refused' where the store says that it is not made for the question. */
+async function askAll(reader: StoreReader, question: (n: number) => TotalsQuery): Promise<unknown> {
+  const took: number[] = [];
+  const startedMs = performance.now();
+  let rows = 0;
+  for (let n = 0; n < ASKED && (n < 3 || performance.now() - startedMs < ASKED_MS); n++) {
+    const askedMs = performance.now();
+    try {
+      rows += (await reader.query(question(n))).length;
+    } catch (error) {
+      if (error instanceof UsageError) return 'refused';
+      throw error;
+    }
+    took.push(performance.now() - askedMs);
   }
-  return Math.round((CELLS * COMMITS * 1000) / ms);
+  took.sort((a, b) => a - b);
+  const at = (share: number): number => took[Math.min(took.length - 1, Math.floor(took.length * share))]!;
+  return { p50: at(0.5), p99: at(0.99), rows: rows / took.length };
 }
 
-const written = await rate(1);
-const rewritten = await rate(2);
+const [url, folder, total] = process.argv.slice(2) as [string, string, string];
+const totals = Number(total);
+const place = { dataDir: folder, store: url };
+if (isFile(url)) mkdirSync(folder, { recursive: true });
+else {
+  // Where whoever counts may not make the tables in passing.
+  const server: { initStore?(at: string): Promise<unknown> } = await serverOf(url);
+  await server.initStore?.(url);
+}
+const store = await openStore(place);
+await store.takeOver();
+await store.begin({ method: DEFAULT_METHOD, sourceIdentity: methodHash(DEFAULT_METHOD) });
+
+let position = 0;
+let newMs = 0;
+let rewrittenMs = 0;
+
+async function write(made: readonly Made[], rewrite: boolean): Promise<number> {
+  const commit = commitOf(columnsOf(made, { rewrite }), ++position);
+  const startedMs = performance.now();
+  await store.commit(commit);
+  return performance.now() - startedMs;
+}
+
+let batch: Made[] = [];
+const last: Made[][] = [];
+for (const one of cells(totals)) {
+  batch.push(one);
+  if (batch.length < CELLS && position * CELLS + batch.length < totals) continue;
+  newMs += await write(batch, false);
+  last.push(batch);
+  if (last.length > REWRITES) last.shift();
+  batch = [];
+}
+let rewritten = 0;
+for (const made of last) {
+  rewrittenMs += await write(made, true);
+  rewritten += made.length;
+}
 await store.close();
-process.stdout.write(`${JSON.stringify({ written, rewritten })}\n`);
+
+const reader = await openReader(place);
+const answers: Record<string, unknown> = {};
+for (const [name, question] of Object.entries(QUESTIONS)) answers[name] = await askAll(reader, question);
+await reader.close();
+const rate = (count: number, ms: number): number => Math.round((count * 1000) / ms);
+const rates = { written: rate(totals, newMs), rewritten: rate(rewritten, rewrittenMs) };
+process.stdout.write(`${JSON.stringify({ ...rates, answers })}\n`);
