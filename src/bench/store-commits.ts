@@ -150,8 +150,8 @@ const place = { dataDir: folder, store: url };
 if (isFile(url)) mkdirSync(folder, { recursive: true });
 else {
   // Where whoever counts may not make the tables in passing.
-  const server: { initStore?(at: string): Promise<unknown> } = await serverOf(url);
-  await server.initStore?.(url);
+  const server: object = await serverOf(url);
+  if ('initStore' in server && typeof server.initStore === 'function') await server.initStore(url);
 }
 const store = await openStore(place);
 await store.takeOver();

@@ -16,6 +16,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { name: 'reconcile', load: async () => (await import('./reconcile.js')).reconcileCommand },
   { name: 'backfill', load: async () => (await import('./backfill.js')).backfillCommand },
   { name: 'explain', load: async () => (await import('./explain.js')).explainCommand },
+  { name: 'copy-totals', load: async () => (await import('./copy-totals.js')).copyTotalsCommand },
   { name: 'dead-letters', load: async () => (await import('./dead-letters.js')).deadLettersCommand },
   { name: 'ads', load: async () => (await import('./ads.js')).adsCommand },
   { name: 'topics', load: async () => (await import('./topics.js')).topicsCommand },

@@ -86,3 +86,9 @@ export const storesOptions = {
     about: 'when so much waits on the disk for a store that follows but is gone, the oldest is dropped',
   }),
 };
+
+/** A store that has to be named. */
+export function storeUrl(spec: Pick<OptionSpec, 'flag' | 'about'>): OptionSpec<string> {
+  const { default: _, ...named } = storeSpec;
+  return { ...named, ...spec };
+}

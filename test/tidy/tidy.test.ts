@@ -50,7 +50,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ['core', 'serve'],
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
-  followers: ['core', 'adapters/embedded', 'adapters/kafka'],
+  // Whoever copies a store compares snapshots, which are Parquet files.
+  followers: ['core', 'adapters/embedded', 'adapters/kafka', 'adapters/duckdb'],
   stores: [
     'core',
     'live',
