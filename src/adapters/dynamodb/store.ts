@@ -5,7 +5,7 @@ import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../
 import { parseAddress } from './address.js';
 import { rowDatabase } from './database.js';
 import { Session, type SessionOptions } from './session.js';
-import { hasTables, makeTables } from './tables.js';
+import { hasTables, type MadeTable, makeTables } from './tables.js';
 
 interface ReadOptions {
   allowScan?: boolean | undefined;
@@ -23,6 +23,16 @@ export async function openStore(
     return rowDatabase(session);
   });
   return await openJournaledStore(database);
+}
+
+/** Makes the tables that are missing, for a writer that may not. UserError as for `openStore`. */
+export async function initStore(url: string): Promise<MadeTable[]> {
+  const session = new Session(parseAddress(url));
+  try {
+    return await makeTables(session);
+  } finally {
+    session.close();
+  }
 }
 
 /** Whether the store at a URL could be opened for writing, without touching it. UserError as for `openStore`. */

@@ -39,10 +39,16 @@ export function tableNames(address: Address): string[] {
   );
 }
 
+export interface MadeTable {
+  name: string;
+  state: 'made' | 'there';
+}
+
 /** Makes what is missing. UserError: a right is missing, or what is there is not ours or of a newer program. */
-export async function makeTables(session: Session): Promise<void> {
-  if (await hasTables(session)) return;
-  await Promise.all(tableNames(session.address).map((name) => makeTable(session, name)));
+export async function makeTables(session: Session): Promise<MadeTable[]> {
+  const names = tableNames(session.address);
+  if (await hasTables(session)) return names.map((name) => ({ name, state: 'there' }));
+  const made = await Promise.all(names.map((name) => makeTable(session, name)));
   await session.ask(async (client) => {
     try {
       await client.send(
@@ -58,6 +64,7 @@ export async function makeTables(session: Session): Promise<void> {
     }
   });
   await hasTables(session);
+  return made;
 }
 
 /** Whether all tables are there. UserError: they are of another version, or not ours. */
@@ -83,10 +90,9 @@ export async function hasTables(session: Session): Promise<boolean> {
   });
 }
 
-async function makeTable(session: Session, TableName: string): Promise<void> {
-  if ((await describe(session, TableName)) === undefined) {
-    await session.ask((client) => create(client, TableName));
-  }
+async function makeTable(session: Session, TableName: string): Promise<MadeTable> {
+  const isNew = (await describe(session, TableName)) === undefined;
+  if (isNew) await session.ask((client) => create(client, TableName));
   const untilMs = Date.now() + MADE_WAIT_MS;
   for (;;) {
     const table = await describe(session, TableName);
@@ -100,6 +106,7 @@ async function makeTable(session: Session, TableName: string): Promise<void> {
     await sleep(MADE_STEP_MS);
   }
   await letExpire(session, TableName);
+  return { name: TableName, state: isNew ? 'made' : 'there' };
 }
 
 async function create(client: DynamoDBClient, TableName: string): Promise<void> {

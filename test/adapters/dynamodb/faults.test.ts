@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { parseAddress } from '../../../src/adapters/dynamodb/address.js';
 import { rowDatabase } from '../../../src/adapters/dynamodb/database.js';
 import { Session, type SessionOptions } from '../../../src/adapters/dynamodb/session.js';
+import { initStore } from '../../../src/adapters/dynamodb/store.js';
 import { hasTables, makeTables, tableName } from '../../../src/adapters/dynamodb/tables.js';
 import {
   type PlacedCell,
@@ -185,8 +186,10 @@ describe('tables', () => {
   test('are not there before a writer made them', async () => {
     const session = new Session(parseAddress(url));
     expect(await hasTables(session)).toBe(false);
-    await makeTables(session);
+    const states = async () => new Set((await initStore(url)).map(({ state }) => state));
+    expect(await states()).toEqual(new Set(['made']));
     expect(await hasTables(session)).toBe(true);
+    expect(await states()).toEqual(new Set(['there']));
     session.close();
   });
 
