@@ -246,7 +246,11 @@ async function countInTurn(counting: Counting): Promise<LiveStatus> {
   const lock = counting.lockDataDir ? await dataDir.lockWhenFree('run', { signal, onWait }) : undefined;
   let store: CountedInto | undefined;
   try {
-    store = await openStore(counting.store, { onWait, signal, waitsToOpen: counting.input.shared });
+    store = await openStore(counting.store, {
+      ...{ onWait, signal, waitsToOpen: counting.input.shared },
+      // Who watches a run must not make it read all of its store every second.
+      allowScan: false,
+    });
     // A mistaken command must not take the store away from the one that counts: a look before the take-over.
     if (counting.input.shared) await historyOf(counting, await store.state());
     const epoch = await store.takeOver();

@@ -10,6 +10,8 @@ export interface OpenOptions {
   waitsToOpen?: boolean | undefined;
   /** Aborted: nobody waits any more. */
   signal?: AbortSignal | undefined;
+  /** False: questions that only a look at everything answers are refused, where the store has tables for the others. */
+  allowScan?: boolean | undefined;
 }
 
 export interface ReadOptions {

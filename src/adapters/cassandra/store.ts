@@ -15,6 +15,8 @@ export interface CassandraStoreOptions {
   waitsToOpen?: boolean | undefined;
   /** Aborted: nobody waits any more. */
   signal?: AbortSignal | undefined;
+  /** False: questions that no table is made for are refused. */
+  allowScan?: boolean | undefined;
 }
 
 type Reader = StoreReader & Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
@@ -25,10 +27,10 @@ type Reader = StoreReader & Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedP
  */
 export async function openStore(
   url: string,
-  { onWait, signal, waitsToOpen }: CassandraStoreOptions = {},
+  { onWait, signal, waitsToOpen, allowScan }: CassandraStoreOptions = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
   const cluster = await connected(url, { onWait, signal, patient: true }, waitsToOpen);
-  return await openJournaledStore(createDatabase(cluster));
+  return await openJournaledStore(createDatabase(cluster), { allowScan });
 }
 
 /** Whether the store at a URL could be opened for writing, without touching it. UserError as for `openStore`. */

@@ -15,14 +15,14 @@ type Reader = StoreReader & Pick<StoreBooks, 'snapshot' | 'revisions' | 'closedP
 /** Opens the store at a URL for writing; its tables are made if need be. UserError: DynamoDB can't be used, and why. */
 export async function openStore(
   url: string,
-  options: SessionOptions = {},
+  options: SessionOptions & { allowScan?: boolean | undefined } = {},
 ): Promise<Store & StoreBooks & LetterOutbox> {
   const session = new Session(parseAddress(url), options);
   const database = await closedUnless(session, async () => {
     await makeTables(session);
     return rowDatabase(session);
   });
-  return await openJournaledStore(database);
+  return await openJournaledStore(database, { allowScan: options.allowScan });
 }
 
 /** Makes the tables that are missing, for a writer that may not. UserError as for `openStore`. */
