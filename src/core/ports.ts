@@ -354,18 +354,12 @@ export interface Snapshot {
   ledgerFile: string;
 }
 
-/** A row of a table that was made from the totals for one question, and says something else than they do. */
-export interface CopyDifference {
+/** A row of a table made from the totals, with other `clicks` than they have; '' in columns that the table lacks. */
+export interface CopyDifference extends Omit<Cell, 'minuteMs'> {
   table: string;
   /** Start of the row's minute, hour or day, epoch ms. */
   timeMs: number;
-  /** '' in columns that the table does not keep. */
-  adId: string;
-  campaignId: string;
-  country: string;
-  deviceType: string;
-  /** What the row says, and what the totals say. */
-  clicks: number;
+  /** What the totals say. */
   expected: number;
 }
 
