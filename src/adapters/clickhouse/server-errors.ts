@@ -62,7 +62,7 @@ const CAUSES: readonly Cause[] = [
   {
     codes: ['164', '497'],
     line: ({ name }, { message }) => `${name}: ${shortened(message)}`,
-    hint: 'Whoever counts needs CREATE TABLE, DROP TABLE, INSERT, SELECT and ALTER on the database, whoever reads SELECT.',
+    hint: 'Whoever counts needs CREATE TABLE, DROP TABLE, INSERT and SELECT on the database, whoever reads SELECT.',
   },
   {
     codes: ['242'],
