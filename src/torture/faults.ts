@@ -10,6 +10,8 @@ export interface Victims {
   lake: Program;
   kafka: Service;
   postgres: Service;
+  /** Of the store that follows, where there is one. */
+  follower: Service | undefined;
   load: Load;
   random: Random;
   sleep: (ms: number) => Promise<void>;
@@ -56,10 +58,20 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'delete old records': (victims) => victims.deleteOldRecords(),
 };
 
+/** What strikes a store that follows. */
+export const FOLLOWER_FAULTS: Readonly<
+  Record<string, (victims: Victims, follower: Service) => Promise<void>>
+> = {
+  'kill the store that follows': (victims, follower) => outage(victims, follower),
+  'kill the store that follows, then the active run': (victims, follower) =>
+    outage(victims, follower, () => active(victims).kill()),
+  'pause the store that follows': (victims, follower) => silence(victims, follower),
+};
+
 /** Deals the faults' names: each once in random order, and so on. */
-export function* deal(random: Random): Generator<string> {
+export function* deal(random: Random, names: readonly string[]): Generator<string> {
   for (;;) {
-    const deck = Object.keys(FAULTS);
+    const deck = [...names];
     for (let left = deck.length; left > 0; left--) {
       const [name] = deck.splice(random.below(left), 1);
       yield name!;

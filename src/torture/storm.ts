@@ -10,8 +10,9 @@ import pg from 'pg';
 import { Random } from '../core/loadgen/random.js';
 import type { PartName } from '../services/part.js';
 import { killService, type Service, startService } from '../services/service.js';
+import { STORE_SERVERS, type StoreName } from '../services/store-servers.js';
 import { type Bursts, startBursts } from './bursts.js';
-import { deal, FAULTS, type Victims } from './faults.js';
+import { deal, FAULTS, FOLLOWER_FAULTS, type Victims } from './faults.js';
 import { type Load, startLoad } from './load.js';
 import { deleteOldRecords } from './old-records.js';
 import { activeOf, Program } from './program.js';
@@ -42,7 +43,9 @@ export interface StormOptions {
   /** Here live the lake, the programs' own files and their logs. */
   directory: string;
   /** The folder of a server. */
-  serverFolder: (name: PartName) => string;
+  serverFolder: (name: PartName | 'follower') => string;
+  /** Another store, which follows PostgreSQL. */
+  follower?: StoreName | undefined;
   /** Records a second. */
   rate: number;
   signal: AbortSignal;
@@ -85,13 +88,17 @@ export async function storm(options: StormOptions): Promise<StormOutcome> {
   } finally {
     scene?.bursts.abandon();
     for (const program of scene?.programs ?? []) await program.discard();
-    for (const name of ['kafka', 'postgres'] as const) await killService(options.serverFolder(name));
+    for (const name of ['kafka', 'postgres', 'follower'] as const)
+      await killService(options.serverFolder(name));
   }
 }
 
 interface Scene {
   kafka: Service;
   postgres: Service;
+  follower: Service | undefined;
+  /** What names the stores to a run, beside the environment. */
+  stores: readonly string[];
   environment: Record<string, string>;
   programs: readonly Program[];
   runs: Victims['runs'];
@@ -104,7 +111,8 @@ interface Scene {
   deletedRecords: number;
 }
 
-async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions): Promise<Scene> {
+async function setUp(options: StormOptions): Promise<Scene> {
+  const { directory, serverFolder, seed, rate, say } = options;
   const kafka = await startService('kafka', { directory: serverFolder('kafka'), say });
   const postgres = await startService('postgres', { directory: serverFolder('postgres'), say });
   const brokers = kafka.address.brokers!;
@@ -117,6 +125,7 @@ async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions)
     CLICK_AGG_KAFKA_SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS}ms`,
     NO_COLOR: '1',
   };
+  const { follower, stores } = await followerOf(options, environment);
   const made = await clickAgg(['topics', 'create', '--partitions', String(PARTITIONS_FIRST)], environment);
   if (made.code !== 0) throw new Error(`topics create: ${made.output}`);
   const start = (name: string, args: readonly string[]) =>
@@ -126,7 +135,7 @@ async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions)
   const runs = ['run-a', 'run-b'].map((name) => {
     const dataDir = join(directory, name);
     mkdirSync(dataDir, { recursive: true });
-    const args = ['run', '--data-dir', dataDir, '--quiet'];
+    const args = ['run', '--data-dir', dataDir, '--quiet', ...stores];
     const how = { name, directory, environment: runEnvironment, endless: true, args: () => args };
     return { program: new Program(how), dataDir };
   });
@@ -143,13 +152,30 @@ async function setUp({ directory, serverFolder, seed, rate, say }: StormOptions)
   const bursts = startBursts(brokers, TOPIC, load.eventTimeMs);
   const programs = [...runs.map(({ program }) => program), lake, load.program];
   return {
-    ...{ kafka, postgres, environment, runs, lake, load, bursts, programs },
+    ...{ kafka, postgres, follower, stores, environment, runs, lake, load, bursts, programs },
     ...{ census: newCensus(), deletedRecords: 0 },
     evidence: {
       ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
       lake: lakePlace,
     },
   };
+}
+
+/** Starts the store that follows, and puts into the environment what it needs there. */
+async function followerOf(
+  { follower: name, serverFolder, say }: StormOptions,
+  environment: Record<string, string>,
+): Promise<Pick<Scene, 'follower' | 'stores'>> {
+  if (name === undefined) return { follower: undefined, stores: [] };
+  const { part, place } = STORE_SERVERS[name];
+  const follower = await startService(part, { directory: serverFolder('follower'), say });
+  const { url, environment: more } = place(follower.address);
+  Object.assign(environment, more);
+  if (name === 'cassandra') {
+    const made = await clickAgg(['store', 'init', '--store', url], environment);
+    if (made.code !== 0) throw new Error(`store init: ${made.output}`);
+  }
+  return { follower, stores: ['--store', environment.CLICK_AGG_STORE!, '--store', url] };
 }
 
 /** Deals out faults for the time that was asked for. */
@@ -167,14 +193,17 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
   await untilActive(victims);
   const startedMs = Date.now();
   const count: Record<string, number> = {};
-  for (const name of deal(random)) {
+  const { follower } = scene;
+  const names = Object.keys(follower ? { ...FAULTS, ...FOLLOWER_FAULTS } : FAULTS);
+  for (const name of deal(random, names)) {
     // Some strike what works, some what still recovers from the one before.
     if (random.unit() < RECOVERED_SHARE) await untilActive(victims);
     await victims.sleep(QUIET_MS_MIN + random.below(QUIET_MS_MAX - QUIET_MS_MIN));
     const atMs = Date.now() - startedMs;
     if (atMs >= durationMs) break;
     say(`${(atMs / 1000).toFixed(0)} s: ${name}`);
-    await FAULTS[name]!(victims);
+    if (follower && FOLLOWER_FAULTS[name]) await FOLLOWER_FAULTS[name](victims, follower);
+    else await FAULTS[name]!(victims);
     count[name] = (count[name] ?? 0) + 1;
   }
   return count;
@@ -210,7 +239,7 @@ async function addPartitions(brokers: string): Promise<boolean> {
 
 /** Ends the load, waits until all is counted and kept, ends the programs. Gives what went wrong. */
 async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string[]> {
-  const { environment, evidence, load, bursts, runs, lake } = scene;
+  const { environment, evidence, load, bursts, runs, lake, stores } = scene;
   const problems: string[] = [];
   await load.stop();
   await bursts.stop();
@@ -222,10 +251,15 @@ async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string
   const { CLICK_AGG_LAKE: _, ...runEnvironment } = environment;
   // What a clean stop leaves open, one more run to the end closes: letters under way, the lake's last records.
   for (const [args, env] of [
-    [['run', ...dataDir, '--until-end'], runEnvironment],
+    // What waits on the disk of the other run for the store that follows goes there first.
+    ...(stores.length === 0
+      ? []
+      : [[['run', '--data-dir', runs[1]!.dataDir, '--until-end', ...stores], runEnvironment] as const]),
+    [['run', ...dataDir, '--until-end', ...stores], runEnvironment],
     [['lake', ...dataDir, '--until-end'], environment],
     [['lake', 'verify', ...dataDir], environment],
     [['reconcile', ...dataDir], environment],
+    ...(stores.length === 0 ? [] : [[['reconcile', ...dataDir, ...stores.slice(2)], environment] as const]),
   ] as const) {
     const { code, output } = await clickAgg(args, env);
     say(output.trim());

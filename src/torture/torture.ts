@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT, UsageError, UserError } from '../errors.js';
+import { STORE_NAMES } from '../services/store-servers.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import type { Terminal } from '../ui/terminal.js';
 import { type StormOutcome, storm } from './storm.js';
 
-const USAGE = `Usage: npm run torture -- [--minutes N] [--seed N] [--rate N] [--dir DIR] [--json]
+const USAGE = `Usage: npm run torture -- [--minutes N] [--seed N] [--rate N] [--follower NAME] [--dir DIR] [--json]
 
 Counts a load of clicks from a real Kafka into a real PostgreSQL and keeps a lake of it, with a standby beside, and
 kills, pauses and starts again the processes and the servers at random moments. In the end not one click may be lost,
@@ -18,6 +19,8 @@ counted twice or judged otherwise than the recomputation judges it. Exits 1 if a
   --minutes N  how long faults strike (default: 15)
   --seed N     makes order and places of faults, and the clicks, the same (default: by the clock)
   --rate N     clicks a second (default: 300)
+  --follower NAME  another store that follows PostgreSQL, is killed and paused, too, and must hold the same in
+               the end: postgres, cassandra, dynamodb, clickhouse (default: none)
   --dir DIR    work there and keep it; otherwise a temporary folder, kept only if something is wrong
 `;
 
@@ -34,6 +37,7 @@ async function torture(): Promise<number> {
       seed: { type: 'string', default: String(1 + (Date.now() % 1_000_000)) },
       rate: { type: 'string', default: '300' },
       dir: { type: 'string' },
+      follower: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -45,6 +49,10 @@ async function torture(): Promise<number> {
   const [minutes, seed, rate] = (['minutes', 'seed', 'rate'] as const).map((name) =>
     numberOf(name, values[name]),
   );
+  const follower = STORE_NAMES.find((name) => name === values.follower);
+  if (values.follower !== undefined && !follower) {
+    throw new UsageError(`--follower must be one of ${STORE_NAMES.join(', ')}, not ${values.follower}`);
+  }
   const { stdout, stderr, env } = process;
   const how = { json: values.json, quiet: false, noColor: false, nowMs: Date.now };
   const terminal = createTerminal({ stdout, stderr, environment: env, ...how });
@@ -59,6 +67,7 @@ async function torture(): Promise<number> {
   const outcome = await storm({
     ...{ directory, seed: seed!, rate: rate!, durationMs: minutes! * 60_000 },
     serverFolder: (name) => join(directory, name),
+    follower,
     signal: stopping.signal,
     say: (line) => terminal.info(line),
   });
