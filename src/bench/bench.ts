@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { UserError } from '../errors.js';
 import { parseDurationMs } from '../options/option.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import { benchIngest } from './ingest.js';
@@ -112,6 +113,10 @@ try {
       outageMs: parseDurationMs(values.outage) ?? 0,
     });
   } else await benchAll();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  process.stderr.write(`Error: ${error.message}\n`);
+  process.exitCode = error.exitCode;
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

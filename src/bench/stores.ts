@@ -3,7 +3,7 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { startService } from '../services/service.js';
 import { STORE_NAMES, STORE_SERVERS, type StoreName } from '../services/store-servers.js';
 import type { Terminal } from '../ui/terminal.js';
@@ -37,7 +37,7 @@ export interface StoresBenchOptions {
   measure(args: readonly string[]): Promise<Omit<Measured, 'name'>>;
 }
 
-/** Measures and prints. UsageError: there is no such store. */
+/** Measures and prints. UsageError: there is no such store. UserError: some could not be measured, and why. */
 export async function benchStores(options: StoresBenchOptions): Promise<void> {
   const { folder, terminal, only, totals } = options;
   const unknown = only.find((name) => !KINDS.some((kind) => kind === name));
@@ -45,15 +45,18 @@ export async function benchStores(options: StoresBenchOptions): Promise<void> {
   // A server may run as another user, who must be able to reach its files.
   chmodSync(folder, 0o711);
   const stores: Measured[] = [];
+  const failures: string[] = [];
   for (const kind of KINDS.filter((name) => only.length === 0 || only.includes(name))) {
     process.stderr.write(`${kind}, ${totals} totals …\n`);
-    stores.push(kind === 'duckdb' ? await measureFile(options) : await measureServer(kind, options));
+    const measured = kind === 'duckdb' ? measureFile(options) : measureServer(kind, options);
+    const [outcome] = await Promise.allSettled([measured]);
+    if (outcome.status === 'fulfilled') stores.push(outcome.value);
+    // The others have been measured, or will be.
+    else failures.push(`${kind}: ${outcome.reason}`);
   }
-  if (terminal.wantsJson) {
-    await terminal.json({ totals, stores });
-    return;
-  }
-  await print(terminal, stores);
+  if (terminal.wantsJson) await terminal.json({ totals, stores });
+  else if (stores.length > 0) await print(terminal, stores);
+  if (failures.length > 0) throw new UserError(failures.join('\n'));
 }
 
 async function measureFile({ folder, totals, measure }: StoresBenchOptions): Promise<Measured> {
