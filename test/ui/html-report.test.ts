@@ -48,6 +48,17 @@ describe('the report of a reconciliation', () => {
     expect(page).not.toMatch(/ (src|href|on\w+)=/);
   });
 
+  test('lists the rows of other tables that are not what the totals sum up to', () => {
+    const row = { ad_id: HOSTILE, campaign_id: '', country: 'DE', device_type: 'tv', clicks: 4, expected: 5 };
+    const difference = { table: 'ad_hours', time: '2026-02-22T10:00:00Z', ...row };
+    const differing = { ...report, copies: { tables: 8, differing: 1, differences: [difference] } };
+    const page = htmlReport(differing);
+    expect(page).toContain('1 rows of the store&#39;s other tables differ from its totals');
+    expect(page).toContain('ad_hours');
+    expect(page).not.toContain('<script');
+    expect(reportCsv(differing)).toMatch(/^copy,2026-02-22T10:00:00Z,.*,ad_hours should say 5$/ms);
+  });
+
   test('is CSV that a spreadsheet reads as text', () => {
     const csv = reportCsv({ ...report, billing: [{ ...money, campaign_id: '=1+1', amount: '-0.10' }] });
     expect(csv).toContain(`,'=1+1,,,,1,0.10,-0.10,EUR,`);
