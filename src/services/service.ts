@@ -133,7 +133,7 @@ async function running(recorded: Recorded, { port }: ServiceOptions): Promise<Se
       hint: `Stop it first to move it to port ${port}.`,
     });
   }
-  await untilReady(recorded);
+  await untilReady(recorded, () => isRunning(recorded));
   return serviceOf(part, place, true);
 }
 
@@ -239,17 +239,18 @@ async function launch(recorded: Recorded): Promise<void> {
     child.unref();
     if (pid === undefined) return await failure;
     write({ part, place, pid });
-    await untilReady({ part, place, pid });
+    // Of one that is just beginning, the system does not tell the command line at every moment.
+    const isAlive = async (): Promise<boolean> => child.exitCode === null && child.signalCode === null;
+    await untilReady({ part, place, pid }, isAlive);
   } finally {
     closeSync(log);
   }
 }
 
-async function untilReady(recorded: Recorded): Promise<void> {
-  const { part, place } = recorded;
+async function untilReady({ part, place }: Recorded, isAlive: () => Promise<boolean>): Promise<void> {
   const untilMs = Date.now() + READY_MS;
   while (!(await PARTS[part].answers(place))) {
-    const alive = await isRunning(recorded);
+    const alive = await isAlive();
     if (alive && Date.now() < untilMs) {
       await sleep(POLL_MS);
       continue;
