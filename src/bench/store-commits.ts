@@ -22,6 +22,8 @@ const DEVICES = ['mobile', 'desktop', 'tablet'];
 const START_MS = Date.UTC(2026, 1, 1);
 const MINUTE_MS = 60_000;
 const DAY_MS = 1440 * MINUTE_MS;
+/** So often each question is asked before it counts: for caches, and for compilers that learn as they go. */
+const ASKED_BEFORE = 30;
 /** How often each question is asked, and for how long at most. */
 const ASKED = 200;
 const ASKED_MS = 10_000;
@@ -129,14 +131,13 @@ async function askAll(reader: StoreReader, question: (n: number) => TotalsQuery)
   const took: number[] = [];
   const startedMs = performance.now();
   let rows = 0;
-  for (let n = 0; n < ASKED && (n < 3 || performance.now() - startedMs < ASKED_MS); n++) {
+  for (let n = -ASKED_BEFORE; n < ASKED && (n < 3 || performance.now() - startedMs < ASKED_MS); n++) {
     const askedMs = performance.now();
-    try {
-      rows += (await reader.query(question(n))).length;
-    } catch (error) {
-      if (error instanceof UsageError) return 'refused';
-      throw error;
-    }
+    const [answer] = await Promise.allSettled([reader.query(question(n + ASKED_BEFORE))]);
+    if (answer.status === 'rejected' && answer.reason instanceof UsageError) return 'refused';
+    if (answer.status === 'rejected') throw answer.reason;
+    if (n < 0) continue;
+    rows += answer.value.length;
     took.push(performance.now() - askedMs);
   }
   took.sort((a, b) => a - b);

@@ -28,5 +28,11 @@ export const STORE_SERVERS: Readonly<Record<StoreName, StoreServer>> = {
       environment: { AWS_ACCESS_KEY_ID: accessKeyId!, AWS_SECRET_ACCESS_KEY: secretAccessKey! },
     }),
   },
-  clickhouse: { name: 'clickhouse', label: 'ClickHouse (chDB)', part: 'clickhouse', place: byUrl },
+  clickhouse: {
+    name: 'clickhouse',
+    label: 'ClickHouse (chDB)',
+    part: 'clickhouse',
+    // The engine's own database is of a kind that holds no store.
+    place: ({ url }) => ({ url: new URL('/clicks', url).href, environment: {} }),
+  },
 };
