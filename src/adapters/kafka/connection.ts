@@ -5,6 +5,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Kafka, KafkaConfig, LogEntry, SASLOptions } from 'kafkajs';
 import { UserError } from '../../errors.js';
 import { registerCodecs } from './codecs.js';
+import { mendRequestQueue } from './request-queue.js';
 
 export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
@@ -42,6 +43,7 @@ export async function kafkaClient(connection: KafkaConnection, options: ClientOp
   // It takes a while to load: only who speaks to Kafka waits for it.
   const { Kafka, logLevel } = await import('kafkajs');
   await registerCodecs();
+  mendRequestQueue();
   const { brokers, clientId, connectTimeoutMs, requestTimeoutMs } = connection;
   const config: KafkaConfig = {
     brokers: [...brokers],
