@@ -205,14 +205,16 @@ test('everything can be reached and done by keyboard', async () => {
   // The chart reads out one step after the other.
   const chart = page.getByRole('slider');
   await chart.focus();
-  const spoken = (): Promise<string | null> => chart.getAttribute('aria-valuetext');
-  const whole = await spoken();
+  const spoken = async (): Promise<string> => (await chart.getAttribute('aria-valuetext')) ?? '';
+  const oneStep = /^\d\d:\d\d: [\d,]+ clicks/;
   await keyboard.press('ArrowLeft');
-  await until('it reads the newest minute', async () => (await spoken()) !== whole);
+  await until('it reads the newest minute', async () => oneStep.test(await spoken()));
   const newest = await spoken();
-  expect(newest).toMatch(/^\d\d:\d\d: [\d,]+ clicks/);
   await keyboard.press('ArrowLeft');
-  await until('it reads the one before', async () => (await spoken()) !== newest);
+  await until('it reads the one before', async () => {
+    const now = await spoken();
+    return oneStep.test(now) && now.slice(0, 5) !== newest.slice(0, 5);
+  });
   // Help, and back.
   await keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
