@@ -3,15 +3,8 @@
 // change and leaves no revision.
 import { join } from 'node:path';
 import { BUCKET_MS, type Method, VERDICTS } from '../core/method.js';
-import type {
-  AdjustmentLine,
-  ClosedPeriod,
-  LedgerCounts,
-  Revision,
-  StoreBooks,
-  TotalsQuery,
-  TotalsRow,
-} from '../core/ports.js';
+import type { AdjustmentLine, ClosedPeriod, Revision, StoreBooks } from '../core/ports/books.js';
+import type { LedgerCounts, TotalsQuery, TotalsRow } from '../core/ports/store.js';
 import { invariant, UserError } from '../errors.js';
 import { adjustmentsFor, type PriceList, periodIdOf, revisionLines } from './billing.js';
 import { compare } from './compare.js';

@@ -1,7 +1,7 @@
 // Money: clicks times the price of a click, in exact decimals. An amount is the exact product, so it has as many
 // decimal places as its price; nothing is ever rounded, and no float is near.
 import { Decimal } from 'decimal.js';
-import type { AdjustmentLine, BillingLine, ClosedPeriod, Revision } from '../core/ports.js';
+import type { AdjustmentLine, BillingLine, ClosedPeriod, Revision } from '../core/ports/books.js';
 import { UsageError } from '../errors.js';
 
 /** Enough digits for 2^53 clicks times any price that is allowed, exactly. */

@@ -1,6 +1,6 @@
 // Closing a period: its billing lines are frozen as an invoice, and whatever changes afterwards becomes an
 // adjustment line. Nothing is closed or adjusted on figures that stream and batch don't agree on.
-import type { AdjustmentLine, BillingLine, ClosedPeriod, StoreBooks } from '../core/ports.js';
+import type { AdjustmentLine, BillingLine, ClosedPeriod, StoreBooks } from '../core/ports/books.js';
 import { UserError } from '../errors.js';
 import { adjustmentsFor, type PriceList, periodIdOf } from './billing.js';
 import type { Period } from './lake-reader.js';

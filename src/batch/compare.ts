@@ -1,7 +1,8 @@
 // Compares what the stream counted with what the recomputation counted: cell by cell, and the ledger by
 // partition and minute. Expected difference: none.
 import { BUCKET_MS, type Method, VERDICTS } from '../core/method.js';
-import type { LedgerCounts, Snapshot } from '../core/ports.js';
+import type { Snapshot } from '../core/ports/books.js';
+import type { LedgerCounts } from '../core/ports/store.js';
 import { type Period, type RecordedFile, recordsIn } from './lake-reader.js';
 import { isClick } from './marks-sql.js';
 import { type BatchSession, quote, type SqlRow } from './session.js';

@@ -1,7 +1,7 @@
 // What one click is worth and why: finds all records of a click id in the lake, recomputes the minute of each,
 // and puts what decided its verdict into words and numbers.
 import { BUCKET_MS, type Method } from '../core/method.js';
-import type { Revision } from '../core/ports.js';
+import type { Revision } from '../core/ports/books.js';
 import { UserError } from '../errors.js';
 import { type Period, type PositionMap, type RecordedFile, recordsIn } from './lake-reader.js';
 import { isClick } from './marks-sql.js';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Method, VERDICTS } from '../core/method.js';
-import type { ClosedPeriod, CopyAudit, Revision, Snapshot, StoreBooks } from '../core/ports.js';
+import type { ClosedPeriod, CopyAudit, Revision, Snapshot, StoreBooks } from '../core/ports/books.js';
 import { UserError } from '../errors.js';
 import { type Comparison, clicksByCampaign, compare } from './compare.js';
 import { type LakeAccess, openLakeUpTo } from './lake-access.js';

@@ -1,7 +1,8 @@
 // The report of a reconciliation as one plain value: what `--json` prints and the report files hold. Times are
 // ISO 8601 in UTC, money is decimal strings.
 import type { Method } from '../core/method.js';
-import type { AdjustmentLine, BillingLine, ClosedPeriod, LedgerCounts } from '../core/ports.js';
+import type { AdjustmentLine, BillingLine, ClosedPeriod } from '../core/ports/books.js';
+import type { LedgerCounts } from '../core/ports/store.js';
 import { periodIdOf, totalsByCurrency } from './billing.js';
 import type { Reconciliation } from './reconcile.js';
 

@@ -2,7 +2,7 @@
 // as the last backfill that covers it left it: judged in a world where the too-late clicks of that backfill, and of
 // those before it, were in time, up to the positions that each had seen.
 import { BUCKET_MS, type Method } from '../core/method.js';
-import type { Revision } from '../core/ports.js';
+import type { Revision } from '../core/ports/books.js';
 import type { Admission } from './judge-sql.js';
 import type { Period, PositionMap, RecordedFile } from './lake-reader.js';
 import { prepare, recompute } from './recompute.js';

@@ -16,7 +16,7 @@ import {
   type Verdict,
 } from '../core/method.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
-import type { Commit } from '../core/ports.js';
+import type { Commit } from '../core/ports/commit.js';
 import { linesOf } from './lines.js';
 
 interface Click {

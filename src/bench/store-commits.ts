@@ -4,7 +4,8 @@
 import { mkdirSync } from 'node:fs';
 import { DEFAULT_METHOD } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { CellColumns, Commit, StoreReader, TotalsQuery } from '../core/ports.js';
+import type { CellColumns, Commit } from '../core/ports/commit.js';
+import type { StoreReader, TotalsQuery } from '../core/ports/store.js';
 import { UsageError } from '../errors.js';
 import { isFile, serverOf } from '../stores/kinds.js';
 import { openReader, openStore } from '../stores/open-store.js';

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { letterLine } from '../adapters/ndjson/letter-lines.js';
 import { writeLetterFile } from '../adapters/parquetjs/letter-file.js';
-import type { DeadLetter } from '../core/ports.js';
+import type { DeadLetter } from '../core/ports/commit.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
 import type { Terminal } from '../ui/terminal.js';

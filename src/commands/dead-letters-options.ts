@@ -1,5 +1,6 @@
 // What the subcommands of `dead-letters` share: filters, and how a record is named.
-import type { DeadLetter, DeadLetterFilter, StoreReader } from '../core/ports.js';
+import type { DeadLetter } from '../core/ports/commit.js';
+import type { DeadLetterFilter, StoreReader } from '../core/ports/store.js';
 import { oneOf, optionalText } from '../options/option.js';
 
 const VERDICT_CHOICES = ['all', 'invalid', 'too_late', 'invalid_traffic', 'bot'] as const;

@@ -1,6 +1,6 @@
 // Where the subcommands of `dead-letters` look: at the topic with --brokers, else at the store.
 import type { LetterReader, LetterTopicPlace } from '../adapters/kafka/dead-letters/letter-topic.js';
-import type { Revision } from '../core/ports.js';
+import type { Revision } from '../core/ports/books.js';
 import { UsageError } from '../errors.js';
 import {
   clusterOptions,

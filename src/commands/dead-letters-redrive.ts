@@ -7,7 +7,7 @@ import type { RawBatch } from '../core/batches.js';
 import { type DecodedBatch, invalidReasonOf } from '../core/decoded-batch.js';
 import { createDecoder } from '../core/decoder.js';
 import { BUCKET_MS, DEFAULT_METHOD, type Method } from '../core/method.js';
-import type { DeadLetter, StoredState } from '../core/ports.js';
+import type { DeadLetter, StoredState } from '../core/ports/commit.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';
 import { lakeOptions } from '../options/lake.js';

@@ -2,7 +2,8 @@
 // Values come from the open internet, so whatever is shown passes the terminal's escaping.
 import { letterFields, textOf, valueFields } from '../adapters/ndjson/letter-lines.js';
 import { admittedBy } from '../core/admitted.js';
-import type { DeadLetter, Revision } from '../core/ports.js';
+import type { Revision } from '../core/ports/books.js';
+import type { DeadLetter } from '../core/ports/commit.js';
 import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError, UserError } from '../errors.js';
 import { command } from '../options/command.js';

@@ -5,7 +5,7 @@ import { withSession } from '../batch/reconcile.js';
 import { isoOrNull } from '../batch/report.js';
 import { DEFAULT_METHOD, type Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { Revision } from '../core/ports.js';
+import type { Revision } from '../core/ports/books.js';
 import { command } from '../options/command.js';
 import { lakeOptions, lakePlaceOf } from '../options/lake.js';
 import { dataDirOption } from '../options/shared.js';

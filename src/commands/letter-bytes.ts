@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { lakeRecord } from '../adapters/duckdb/lake-record.js';
 import { readRecords } from '../adapters/embedded/read-records.js';
-import type { DeadLetter } from '../core/ports.js';
+import type { DeadLetter } from '../core/ports/commit.js';
 import type { DataDir } from '../engine/data-dir.js';
 import { UserError } from '../errors.js';
 import { type LakePlace, openLake } from '../lake/read-lake.js';

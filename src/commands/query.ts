@@ -8,7 +8,7 @@ import {
   type StoreReader,
   type TotalsQuery,
   type TotalsRow,
-} from '../core/ports.js';
+} from '../core/ports/store.js';
 import { UsageError } from '../errors.js';
 import { command } from '../options/command.js';
 import { type OptionValues, oneOf, onOff, optionalInteger, texts } from '../options/option.js';

@@ -2,7 +2,8 @@
 // transaction with the records; else in the store, once the records are durable where they were sent.
 import type { RecordToSend as TopicRecordToSend } from '../adapters/kafka/dead-letters/letter-redrive.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
-import type { StoredState, StoreReader } from '../core/ports.js';
+import type { StoredState } from '../core/ports/commit.js';
+import type { StoreReader } from '../core/ports/store.js';
 import { checkedDataDir } from '../engine/data-dir.js';
 import { UsageError } from '../errors.js';
 import type { OptionValues } from '../options/option.js';

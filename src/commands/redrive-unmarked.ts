@@ -2,7 +2,7 @@
 // what it is, and so does its verdict; a copy with its click_id would be its duplicate. So the click gets a record of its own:
 // at the same time, without the mark, with an id that is made of the first one.
 import { createHash } from 'node:crypto';
-import type { DeadLetter } from '../core/ports.js';
+import type { DeadLetter } from '../core/ports/commit.js';
 import { checkedDataDir } from '../engine/data-dir.js';
 import { UserError } from '../errors.js';
 import { itemsOf, memberOf } from '../ingest/json-items.js';

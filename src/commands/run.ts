@@ -1,8 +1,12 @@
 // The streaming aggregator: wires log, engine, store and live server, and tells what is going on. What a click
 // is worth is in src/core/, when it is committed in src/engine/.
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
+import type { LiveStatus } from '../core/live-status.js';
 import type { Method } from '../core/method.js';
-import type { LetterOutbox, LiveStatus, Store, StoreBooks, StoredState } from '../core/ports.js';
+import type { StoreBooks } from '../core/ports/books.js';
+import type { StoredState } from '../core/ports/commit.js';
+import type { LetterOutbox } from '../core/ports/letters.js';
+import type { Store } from '../core/ports/store.js';
 import { openVoice, type RunVoice } from '../engine/announce.js';
 import { type DataDir, openDataDir } from '../engine/data-dir.js';
 import { type DecodedInput, openDecodedInput } from '../engine/decoded-input.js';

@@ -1,5 +1,7 @@
 // Which backfill made a too-late click count. Its dead letter stays, as the record of what the stream decided.
-import type { DeadLetter, Revision } from './ports.js';
+
+import type { Revision } from './ports/books.js';
+import type { DeadLetter } from './ports/commit.js';
 
 /** The first of `revisions`, in their order, that admitted this letter's click; undefined: none did. */
 export function admittedBy(

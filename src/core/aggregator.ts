@@ -19,7 +19,8 @@ import { LogChangedError } from './log-changed-error.js';
 import { Memory } from './memory.js';
 import { BUCKET_MS, type Method, VERDICT_CODE, VERDICTS, type Verdict } from './method.js';
 import { type PartitionBook, PartitionBooks } from './partition-books.js';
-import type { Checkpoint, Commit, Positions, StoredState } from './ports.js';
+import type { Checkpoint, Commit, StoredState } from './ports/commit.js';
+import type { Positions } from './ports/log.js';
 
 export interface AggregatorOptions {
   /** Partitions of the log: memory waits for the quiet ones among them. `addPartition` tells of more. */

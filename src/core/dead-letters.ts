@@ -5,7 +5,7 @@ import { type ClickRows, FLAG, verdictOf } from './click-rows.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { formatIp } from './ip-address.js';
 import { type Method, VERDICT_CODE } from './method.js';
-import type { Commit, DeadLetter } from './ports.js';
+import type { Commit, DeadLetter } from './ports/commit.js';
 import type { Totals } from './totals.js';
 
 type Place = Commit['withdrawn'][number];

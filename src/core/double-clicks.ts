@@ -3,7 +3,7 @@
 // newest one before it alone; a late one is put in its place, and those after it are judged again until nothing
 // changes. A period is no longer than a slice is wide: what a click can open or close ends in the next slice.
 import { type ClickRows, FLAG, NONE } from './click-rows.js';
-import type { Checkpoint } from './ports.js';
+import type { Checkpoint } from './ports/commit.js';
 import type { Slice } from './slices.js';
 
 /** A late click looks for its place along this many newer ones; after that its pair is sorted as a whole. */

@@ -1,5 +1,5 @@
 // What a living `run` says of itself, to those who ask it.
-import type { LedgerCounts } from './ports.js';
+import type { LedgerCounts } from './ports/store.js';
 
 /** What a living `run` says of itself, once a second. */
 export interface LiveStatus {

@@ -6,7 +6,7 @@ import type { DecodedBatch } from './decoded-batch.js';
 import { DoubleClicks } from './double-clicks.js';
 import { Duplicates } from './duplicates.js';
 import { BUCKET_MS, type Method } from './method.js';
-import type { Checkpoint } from './ports.js';
+import type { Checkpoint } from './ports/commit.js';
 import { Slices } from './slices.js';
 import { Totals } from './totals.js';
 

@@ -1,7 +1,7 @@
 // What is kept for each partition, and for all of them together. Of each: its position, its greatest event time (and with it the watermark), and a
 // book for every minute of event time with the ledger's changes and the first offset that memory needs of it.
 import { BUCKET_MS, type Method, VERDICTS } from './method.js';
-import { type LedgerChange, NO_EVENT_TIME, type PartitionPosition } from './ports.js';
+import { type LedgerChange, NO_EVENT_TIME, type PartitionPosition } from './ports/commit.js';
 
 interface MinuteBook {
   minute: number;

@@ -1,15 +1,9 @@
-// Rows of a store's tables as the values of ports.ts. The databases keep the same columns in the same order, and
+// Rows of a store's tables as the values of ports/. The databases keep the same columns in the same order, and
 // give numbers, bigints and numerals for numbers: what a row means is said once, here.
 import { VERDICTS, type Verdict } from './method.js';
-import type {
-  BillingLine,
-  Checkpoint,
-  ClosedPeriod,
-  DeadLetter,
-  LedgerCounts,
-  PartitionPosition,
-  Revision,
-} from './ports.js';
+import type { BillingLine, ClosedPeriod, Revision } from './ports/books.js';
+import type { Checkpoint, DeadLetter, PartitionPosition } from './ports/commit.js';
+import type { LedgerCounts } from './ports/store.js';
 
 type Row = readonly unknown[];
 

@@ -5,7 +5,7 @@ import { Ads } from './ads.js';
 import { grownCapacity, resized } from './columns.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { BUCKET_MS, DEVICE_TYPES } from './method.js';
-import type { CellColumns } from './ports.js';
+import type { CellColumns } from './ports/commit.js';
 import type { Slice } from './slices.js';
 import { SlotTable } from './slot-table.js';
 

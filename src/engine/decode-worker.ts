@@ -2,7 +2,7 @@
 // when QUEUE_MAX batches are under way, so that a slow store slows the reader down, not memory.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createDecoder } from '../core/decoder.js';
-import type { Positions } from '../core/ports.js';
+import type { Positions } from '../core/ports/log.js';
 import { OwnershipLostError } from '../errors.js';
 import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
 import { openSource } from './open-source.js';

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import type { Method } from '../core/method.js';
-import type { Positions } from '../core/ports.js';
+import type { Positions } from '../core/ports/log.js';
 import { OwnershipLostError } from '../errors.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
 import { errorOf, type ThreadFailure } from './thread-failure.js';

@@ -2,7 +2,7 @@
 // the store as JSON (`sourceIdentity`), so that another file isn't counted by mistake as if it were the same.
 import { fileSource } from '../adapters/file/file-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
-import type { StoredState } from '../core/ports.js';
+import type { StoredState } from '../core/ports/commit.js';
 import { UsageError, UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 import type { EarlierFile } from './open-source.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { logSource } from '../adapters/embedded/log-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import { kafkaSource } from '../adapters/kafka/kafka-source.js';
-import type { Source } from '../core/ports.js';
+import type { Source } from '../core/ports/log.js';
 import { LakeTakenError, OwnershipLostError, UsageError } from '../errors.js';
 import type { LakeProgress } from '../lake/lake-writer.js';
 import { lakeLog, lakePositions } from '../lake/read-lake.js';

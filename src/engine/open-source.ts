@@ -6,7 +6,7 @@ import type { InputIdentity } from '../adapters/file/identity.js';
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { RawBatch } from '../core/batches.js';
-import type { Source, SourceOptions } from '../core/ports.js';
+import type { Source, SourceOptions } from '../core/ports/log.js';
 
 export interface TopicSpec {
   connection: KafkaConnection;

@@ -2,7 +2,7 @@
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { LetterOutbox } from '../core/ports.js';
+import type { LetterOutbox } from '../core/ports/letters.js';
 
 /** Whoever stops by hand doesn't want to wait; whoever counts to the end wants all of it. */
 const STOP_WAIT_MS = 5_000;

@@ -2,10 +2,13 @@
 // partition counts as quiet, and what happens when memory must be rebuilt.
 import { Aggregator, MemoryFloorError } from '../core/aggregator.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
+import type { LiveStatus } from '../core/live-status.js';
 import { LogChangedError } from '../core/log-changed-error.js';
 import { type Method, VERDICTS } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { Commit, LedgerCounts, LiveStatus, Positions, Store, StoredState } from '../core/ports.js';
+import type { Commit, StoredState } from '../core/ports/commit.js';
+import type { Positions } from '../core/ports/log.js';
+import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 import { LogStartCheck } from './log-start-check.js';

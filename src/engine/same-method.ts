@@ -2,7 +2,7 @@
 // neither explained nor reconciled.
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
-import type { StoredState } from '../core/ports.js';
+import type { StoredState } from '../core/ports/commit.js';
 import { UsageError } from '../errors.js';
 
 /** The options by the parameters they set. */

@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { crc32 } from '../adapters/embedded/crc32.js';
 import type { Method } from '../core/method.js';
-import type { Commit } from '../core/ports.js';
+import type { Commit } from '../core/ports/commit.js';
 
 const MAGIC = 0x51_43_41_43; // "CACQ"
 const HEADER_BYTES = 32;

@@ -5,17 +5,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareSnapshots, type SnapshotDifference } from '../adapters/duckdb/snapshot-difference.js';
 import { parquetOfCsv, TOTALS_COLUMNS } from '../adapters/duckdb/table-files.js';
-import type {
-  CellColumns,
-  DeadLetter,
-  LedgerChange,
-  LetterEvent,
-  LetterOutbox,
-  Snapshot,
-  Store,
-  StoreBooks,
-  StoredState,
-} from '../core/ports.js';
+import type { Snapshot, StoreBooks } from '../core/ports/books.js';
+import type { CellColumns, DeadLetter, LedgerChange, StoredState } from '../core/ports/commit.js';
+import type { LetterEvent, LetterOutbox } from '../core/ports/letters.js';
+import type { Store } from '../core/ports/store.js';
 import { LEDGER_COLUMNS } from '../core/stored-rows.js';
 import { UserError } from '../errors.js';
 import { pause } from '../pause.js';

@@ -1,7 +1,9 @@
 // More than one store: the first is counted into, and each of its commits is written to a queue on the disk before it
 // is made. The others make the same commits from there, each at its own pace, and catch up after an outage. What became
 // of a commit whose process died amid it, the first store tells.
-import type { FollowerStatus, Store, StoredState } from '../core/ports.js';
+import type { FollowerStatus } from '../core/live-status.js';
+import type { StoredState } from '../core/ports/commit.js';
+import type { Store } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import { pause } from '../pause.js';
 import { CommitQueue } from './commit-queue.js';

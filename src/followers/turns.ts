@@ -1,6 +1,6 @@
 // Which turns a store was counted in, remembered in the store beside what it has counted: by that a process knows what
 // became of a commit that it had under way when it lost the store, or its life.
-import type { StoredState } from '../core/ports.js';
+import type { StoredState } from '../core/ports/commit.js';
 
 /** A process made itself the store's writer when it had made so many commits. */
 export interface Turn {

@@ -3,7 +3,7 @@
 // nothing happened and the records are read again; killed after it, the next start finishes what is left.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RawBatch } from '../core/batches.js';
-import type { Positions, Source } from '../core/ports.js';
+import type { Positions, Source } from '../core/ports/log.js';
 import { compactOnce } from './compact.js';
 import { lakeError, MEMORY_LIMIT_BYTES } from './duckdb.js';
 import { FlushAsks } from './flush-asks.js';

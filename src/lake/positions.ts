@@ -2,7 +2,7 @@
 // known by partition and offset. Bare lines are numbered over all partitions, and a flush always holds all
 // lines up to some number, so there every partition stands at the same line.
 import type { RawBatch } from '../core/batches.js';
-import type { Positions } from '../core/ports.js';
+import type { Positions } from '../core/ports/log.js';
 import { UserError } from '../errors.js';
 import { LAKE_PARTITION_MAX } from './layout.js';
 import type { LakeFile, LakeLog, LakePartition, LakeState } from './manifest.js';

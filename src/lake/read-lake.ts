@@ -1,6 +1,6 @@
 // The lake for readers: which files it consists of, how far it has come, and the words that name it in SQL. A
 // reader asks the manifest and not the folders, so it sees whole commits only, also while a writer works.
-import type { Positions } from '../core/ports.js';
+import type { Positions } from '../core/ports/log.js';
 import { LAKE_COLUMNS } from './columns.js';
 import { sqlText } from './duckdb.js';
 import { type LakeFile, type LakeLog, type LakeState, readState, requireLake } from './manifest.js';

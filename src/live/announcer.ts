@@ -1,6 +1,7 @@
 // A run's voice: hands its messages to whoever listens at the moment, and costs nothing while nobody does.
 import { randomBytes } from 'node:crypto';
-import type { Commit, LiveStatus } from '../core/ports.js';
+import type { LiveStatus } from '../core/live-status.js';
+import type { Commit } from '../core/ports/commit.js';
 import { changeOf, messageText, type RunMessage } from './run-message.js';
 
 /** Hears each message as text. It must not wait. */

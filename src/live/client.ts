@@ -1,7 +1,9 @@
 // Asks a living `run` what the store would say.
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
-import type { LiveStatus, StoreBooks, StoreReader, TotalsRow } from '../core/ports.js';
+import type { LiveStatus } from '../core/live-status.js';
+import type { StoreBooks } from '../core/ports/books.js';
+import type { StoreReader, TotalsRow } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import { isAlive, type RunFile, readRunFile } from './run-file.js';
 import { messageOf, type RunMessage } from './run-message.js';

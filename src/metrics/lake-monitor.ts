@@ -1,6 +1,6 @@
 // A lake's writer that is watched: what it has read and written, how far behind the log it is, whether it is well.
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Positions } from '../core/ports.js';
+import type { Positions } from '../core/ports/log.js';
 import { VERSION } from '../version.js';
 import { TotalCounter } from './counter.js';
 import { Health } from './health.js';

@@ -1,8 +1,10 @@
 // What `run` shows to Prometheus. Counters are of this process, as Prometheus wants them: they begin at 0 and
 // never fall. The ledger, which may move a click from one verdict to another, is shown as gauges beside them.
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { LiveStatus } from '../core/live-status.js';
 import { VERDICTS } from '../core/method.js';
-import type { Commit, DeadLetter, LedgerCounts, LiveStatus } from '../core/ports.js';
+import type { Commit, DeadLetter } from '../core/ports/commit.js';
+import type { LedgerCounts } from '../core/ports/store.js';
 import { COUNTED_MARKS_MAX } from '../core/stored-rows.js';
 import { VERSION } from '../version.js';
 import { TotalCounter } from './counter.js';

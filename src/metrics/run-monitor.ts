@@ -1,6 +1,8 @@
 // A `run` that is watched: metrics, health and the page they are on. Without --metrics-port nothing of this is
 // loaded; `unwatched` stands in for it.
-import type { LedgerCounts, LiveStatus, Store } from '../core/ports.js';
+
+import type { LiveStatus } from '../core/live-status.js';
+import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { Health } from './health.js';
 import { startHttpServer } from './http-server.js';
 import { RunMetrics } from './run-metrics.js';

@@ -1,6 +1,9 @@
 // What a command tells those who watch it. Loaded always, so it imports nothing heavy: prom-client and the HTTP
 // server come only with --metrics-port.
-import type { LedgerCounts, LiveStatus, Positions, Store } from '../core/ports.js';
+
+import type { LiveStatus } from '../core/live-status.js';
+import type { Positions } from '../core/ports/log.js';
+import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { type Answer, Health } from './health.js';
 
 /** Where to serve: the values of --metrics-host and --metrics-port. */

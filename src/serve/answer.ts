@@ -1,6 +1,6 @@
 // Answers to questions about totals, from the store. Whoever may see only some campaigns is asked for by those alone:
 // the store never gives a number of others to this code.
-import type { TotalsQuery, TotalsRow } from '../core/ports.js';
+import type { TotalsQuery, TotalsRow } from '../core/ports/store.js';
 import type { LedgerAnswer, Series, SeriesAnswer, SeriesColumn, TotalsAnswer } from './api.js';
 import { LIMITS } from './api.js';
 import {

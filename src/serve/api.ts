@@ -1,7 +1,7 @@
 // What the read API says and is asked, over HTTP and over the WebSocket: the one description that server, browser
 // and `top --url` share. Nothing is imported but types, so that a browser's bundle may take it. Names are those of
 // `--json` everywhere: snake case, times as `2026-02-22T10:00:00Z`, null where something is not known.
-import type { GroupColumn, LedgerCounts, TotalsRow } from '../core/ports.js';
+import type { GroupColumn, LedgerCounts, TotalsRow } from '../core/ports/store.js';
 
 // ------------------------------------------------------------------------------------------- questions
 

@@ -1,7 +1,7 @@
 // When to look at the store again. A run on this machine tells of its commits through its local server, one elsewhere
 // through Redis; while nobody tells anything, the store's positions are looked at instead. All of it is a hint, never
 // the state.
-import type { LiveStatus } from '../core/ports.js';
+import type { LiveStatus } from '../core/live-status.js';
 import { UserError } from '../errors.js';
 import { connectLive } from '../live/client.js';
 import { type ChangeMessage, messageOf, type RunMessage } from '../live/run-message.js';

@@ -1,7 +1,7 @@
 // From what was asked, in a URL or in a message of the socket, to one plain value: checked, in one order, so that
 // two browsers that look at the same thing ask the same question.
 import { DEVICE_TYPES } from '../core/method.js';
-import { GROUP_COLUMNS, type GroupColumn } from '../core/ports.js';
+import { GROUP_COLUMNS, type GroupColumn } from '../core/ports/store.js';
 import { parseDurationMs, parseTimeMs } from '../options/option.js';
 import { LIMITS, type SeriesColumn, type Step, type WatchKind } from './api.js';
 

@@ -1,5 +1,7 @@
 // The read API of a server elsewhere, asked as the store and the run of this machine are: for `top --url`.
-import type { LiveStatus, Standing, StoreReader, TotalsQuery, TotalsRow } from '../core/ports.js';
+import type { LiveStatus } from '../core/live-status.js';
+import type { Standing } from '../core/ports/commit.js';
+import type { StoreReader, TotalsQuery, TotalsRow } from '../core/ports/store.js';
 import { UsageError, UserError } from '../errors.js';
 import type { ErrorAnswer, StatusAnswer, TotalsAnswer } from './api.js';
 

@@ -1,7 +1,7 @@
 // The read API as OpenAPI tells it: the fields of each question and answer. What is asked is checked in question.ts,
 // which gives better words; tests hold both, and the answers, to what stands here.
 import { DEVICE_TYPES, VERDICTS } from '../core/method.js';
-import { GROUP_COLUMNS } from '../core/ports.js';
+import { GROUP_COLUMNS } from '../core/ports/store.js';
 import { LIMITS } from './api.js';
 import { SERIES_COLUMNS, STEP_MS } from './question.js';
 

@@ -1,6 +1,6 @@
 // How the stream is: as the living run says, else as its store stands. An advertiser hears how far it has come, but
 // no number that is made of the clicks of others.
-import type { LiveStatus } from '../core/ports.js';
+import type { LiveStatus } from '../core/live-status.js';
 import type { RunStatus, StatusAnswer, StatusSource } from './api.js';
 import type { TotalsReader } from './store-source.js';
 import { asOf, isoOrNull, type Tide } from './tide.js';

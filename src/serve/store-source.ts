@@ -2,7 +2,7 @@
 // a run may want to have the next moment; kept open where it is on a server.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StoreReader } from '../core/ports.js';
+import type { StoreReader } from '../core/ports/store.js';
 import { isFile } from '../stores/kinds.js';
 import { openReaderIfAny, type Reader, type StorePlace } from '../stores/open-store.js';
 

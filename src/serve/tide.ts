@@ -1,6 +1,6 @@
 // How far the store has come: what every answer says beside its numbers, and where a moving period ends.
 import { BUCKET_MS } from '../core/method.js';
-import type { TotalsQuery } from '../core/ports.js';
+import type { TotalsQuery } from '../core/ports/store.js';
 import { QuestionRefused } from '../errors.js';
 import type { AsOf } from './api.js';
 import type { TotalsReader } from './store-source.js';

@@ -2,7 +2,7 @@
 // who polls it or watches it. A change that touches it makes it old; so does time, since a message may be lost.
 import { createHash } from 'node:crypto';
 import { VERDICTS } from '../core/method.js';
-import type { LedgerCounts } from '../core/ports.js';
+import type { LedgerCounts } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import type { ChangeMessage } from '../live/run-message.js';
 import { ledgerAnswer, type Scope, seriesAnswer, totalsAnswer } from './answer.js';

@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../core/ports.js';
+import type { StoreBooks } from '../core/ports/books.js';
+import type { LetterOutbox } from '../core/ports/letters.js';
+import type { Store, StoreReader } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import { connectLive, type LiveStore } from '../live/client.js';
 import { isFile, type OpenOptions, type Reader, type ReadOptions, serverOf } from './kinds.js';

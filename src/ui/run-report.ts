@@ -1,5 +1,5 @@
 // What `run` tells while it counts (a line that moves, or a line now and then) and when it is done.
-import type { FollowerStatus, LiveStatus } from '../core/ports.js';
+import type { FollowerStatus, LiveStatus } from '../core/live-status.js';
 import type { LogFields, ProgressBar, Terminal } from './terminal.js';
 
 /** On no terminal a line of status comes this often, ms. */

@@ -1,5 +1,5 @@
 // Numbers, times and names as people read them. All times are UTC, as they are in the totals and on invoices.
-import type { LedgerCounts } from '../core/ports.js';
+import type { LedgerCounts } from '../core/ports/store.js';
 import type { Dimension } from './place.js';
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });

@@ -11,7 +11,7 @@ import {
   sumOf,
   totalsByCurrency,
 } from '../../src/batch/billing.js';
-import type { ClosedPeriod } from '../../src/core/ports.js';
+import type { ClosedPeriod } from '../../src/core/ports/books.js';
 
 const priced = (text: string, name = 'prices.csv') =>
   priceListOf({ price: undefined, currency: 'EUR', file: { name, text } });

@@ -4,7 +4,7 @@ import { endsOf } from '../../src/batch/lake-reader.js';
 import { openSession } from '../../src/batch/session.js';
 import { recomputeUniverse } from '../../src/batch/universe.js';
 import { DEFAULT_METHOD, VERDICTS, withInvalidTraffic } from '../../src/core/method.js';
-import type { Revision } from '../../src/core/ports.js';
+import type { Revision } from '../../src/core/ports/books.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { recomputed, withLake } from './recomputed.js';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { endsOf } from '../../src/batch/lake-reader.js';
 import { openSession } from '../../src/batch/session.js';
 import { layersOf, recomputeUniverse } from '../../src/batch/universe.js';
-import type { Revision } from '../../src/core/ports.js';
+import type { Revision } from '../../src/core/ports/books.js';
 import { decide, type OracleRecord } from '../oracle.js';
 import { withLake } from './recomputed.js';
 import { recordsOf, START_MS, smallClick, smallMethod } from './small-logs.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
-import type { LiveStatus } from '../../src/core/ports.js';
+import type { LiveStatus } from '../../src/core/live-status.js';
 import { startLiveServer } from '../../src/live/server.js';
 import { cell, commitOf, ledgerChange, MINUTE_MS, START_MS } from '../contract/commits.js';
 import { clickAgg, temporaryDirectory } from './click-agg.js';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { expect } from 'vitest';
 import { openStoreReader } from '../../src/adapters/postgres/store.js';
-import type { DeadLetter } from '../../src/core/ports.js';
+import type { DeadLetter } from '../../src/core/ports/commit.js';
 import { BIN, clickAgg } from './click-agg.js';
 
 /** No condition takes that long to come true, even on a slow machine. */

@@ -1,6 +1,6 @@
 // Commits for the tests of stores, made by a seed, so that the totals a store should hold are known.
 import { VERDICTS, type Verdict } from '../../src/core/method.js';
-import type { Cell, CellColumns, Commit, DeadLetter, LedgerChange } from '../../src/core/ports.js';
+import type { Cell, CellColumns, Commit, DeadLetter, LedgerChange } from '../../src/core/ports/commit.js';
 
 export const MINUTE_MS = 60_000;
 export const START_MS = Date.UTC(2026, 1, 22, 10);

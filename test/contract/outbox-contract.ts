@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { DeadLetter, LetterEvent, LetterOutbox, Store } from '../../src/core/ports.js';
+import type { DeadLetter } from '../../src/core/ports/commit.js';
+import type { LetterEvent, LetterOutbox } from '../../src/core/ports/letters.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { commitOf, deadLetter, START_MS } from './commits.js';
 
 type Outbox = Store & LetterOutbox;

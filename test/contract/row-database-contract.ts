@@ -13,7 +13,7 @@ import {
   type RowDatabase,
   type TotalsTable,
 } from '../../src/adapters/journaled/database.js';
-import type { Cell } from '../../src/core/ports.js';
+import type { Cell } from '../../src/core/ports/commit.js';
 import { randomBy } from './commits.js';
 
 export interface RowDatabaseUnderTest {

@@ -1,8 +1,8 @@
-// What every source of records promises (src/core/ports.ts), as tests: a new source calls `sourceContract` with a way
+// What every source of records promises (src/core/ports/log.ts), as tests: a new source calls `sourceContract` with a way
 // to be filled, and must pass all of it.
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Positions, Source } from '../../src/core/ports.js';
+import type { Positions, Source } from '../../src/core/ports/log.js';
 
 export interface Read {
   partition: number;

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import { methodHash } from '../../src/core/method-hash.js';
-import type { Revision, Store, StoreBooks, TotalsQuery } from '../../src/core/ports.js';
-import { NO_EVENT_TIME } from '../../src/core/ports.js';
+import type { Revision, StoreBooks } from '../../src/core/ports/books.js';
+import { NO_EVENT_TIME } from '../../src/core/ports/commit.js';
+import type { Store, TotalsQuery } from '../../src/core/ports/store.js';
 import {
   cell,
   columnsOf,

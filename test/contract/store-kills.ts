@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { Store, StoreBooks } from '../../src/core/ports.js';
+import type { StoreBooks } from '../../src/core/ports/books.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { commitOfLife, randomBy } from './commits.js';
 import { EVERYTHING } from './store-contract.js';
 

@@ -1,6 +1,6 @@
 // What a store does with commits, as plainly as possible: the reference for the tests, and the place where the
 // promises of a commit are checked.
-import type { Commit, DeadLetter, StoredState } from '../../src/core/ports.js';
+import type { Commit, DeadLetter, StoredState } from '../../src/core/ports/commit.js';
 import { compareTotals, type OracleLedgerRow, type OracleTotal } from '../oracle.js';
 
 export class MemoryStore {
@@ -20,7 +20,7 @@ export class MemoryStore {
     return structuredClone(this.stored);
   }
 
-  /** Applies a commit as a whole, or throws where it breaks a promise of ports.ts. */
+  /** Applies a commit as a whole, or throws where it breaks a promise of ports/store.ts. */
   commit(commit: Commit): void {
     this.writeCells(commit.cells);
     for (const { partition, minuteMs, counts } of commit.ledger) {

@@ -9,7 +9,7 @@ import type {
   TotalsTable,
 } from '../../src/adapters/journaled/database.js';
 import { TOTALS_TABLES } from '../../src/adapters/journaled/database.js';
-import type { Cell } from '../../src/core/ports.js';
+import type { Cell } from '../../src/core/ports/commit.js';
 
 interface Versioned<T> {
   version: number;

@@ -2,7 +2,9 @@
 import { expect } from 'vitest';
 import type { RowDatabase, TotalsTable } from '../../src/adapters/journaled/database.js';
 import { GRAIN_MS, keptDimension } from '../../src/adapters/journaled/places.js';
-import type { Cell, LetterOutbox, Store } from '../../src/core/ports.js';
+import type { Cell } from '../../src/core/ports/commit.js';
+import type { LetterOutbox } from '../../src/core/ports/letters.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { cellName, type Expected } from './life.js';
 
 const ALWAYS = { fromMs: 0, toMs: Date.UTC(10_000, 0, 1) };

@@ -4,7 +4,7 @@ import { TOTALS_TABLES } from '../../src/adapters/journaled/database.js';
 import { openHead } from '../../src/adapters/journaled/head.js';
 import { PARTITIONS_MAX, planOf } from '../../src/adapters/journaled/plan.js';
 import { openJournaledReader, openJournaledStore } from '../../src/adapters/journaled/store.js';
-import type { TotalsQuery } from '../../src/core/ports.js';
+import type { TotalsQuery } from '../../src/core/ports/store.js';
 import { QuestionRefused } from '../../src/errors.js';
 import { errorAnswerOf } from '../../src/serve/error-answer.js';
 import { readTide } from '../../src/serve/tide.js';

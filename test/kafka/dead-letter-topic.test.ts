@@ -15,7 +15,9 @@ import {
 } from '../../src/adapters/kafka/dead-letters/letter-message.js';
 import { startLetterPublisher } from '../../src/adapters/kafka/dead-letters/letter-publisher.js';
 import { openTopicScan } from '../../src/adapters/kafka/topic-scan.js';
-import type { DeadLetter, LedgerCounts, LetterOutbox, Store } from '../../src/core/ports.js';
+import type { DeadLetter } from '../../src/core/ports/commit.js';
+import type { LetterOutbox } from '../../src/core/ports/letters.js';
+import type { LedgerCounts, Store } from '../../src/core/ports/store.js';
 import { BIN, clickAgg, temporaryDirectory } from '../cli/click-agg.js';
 import { commitOf, deadLetter, randomBy } from '../contract/commits.js';
 import { SERVICE_START_MS, service } from '../services.js';

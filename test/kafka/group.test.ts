@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { KafkaConnection } from '../../src/adapters/kafka/connection.js';
 import { type KafkaSource, kafkaSource } from '../../src/adapters/kafka/kafka-source.js';
 import { topicWriter } from '../../src/adapters/kafka/topic-writer.js';
-import type { Positions } from '../../src/core/ports.js';
+import type { Positions } from '../../src/core/ports/log.js';
 import { UserError } from '../../src/errors.js';
 import { batchOf } from '../adapters/embedded-logs.js';
 import { type OwnService, ownService, SERVICE_START_MS } from '../services.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { RawBatch } from '../../src/core/batches.js';
-import type { Source } from '../../src/core/ports.js';
+import type { Source } from '../../src/core/ports/log.js';
 import { type LakeResult, type WriteLakeOptions, writeLake } from '../../src/lake/lake-writer.js';
 import { openLake } from '../../src/lake/read-lake.js';
 import type { LakePlace } from '../../src/lake/storage.js';

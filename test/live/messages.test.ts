@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
-import type { LiveStatus } from '../../src/core/ports.js';
+import type { LiveStatus } from '../../src/core/live-status.js';
 import { Announcer } from '../../src/live/announcer.js';
 import { connectLive } from '../../src/live/client.js';
 import { CHANGED_CELLS_MAX, changeOf, messageOf, type RunMessage } from '../../src/live/run-message.js';

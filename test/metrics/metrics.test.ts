@@ -2,7 +2,7 @@
 // restarts it and who routes to it.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { VERDICTS } from '../../src/core/method.js';
-import type { LedgerCounts } from '../../src/core/ports.js';
+import type { LedgerCounts } from '../../src/core/ports/store.js';
 import { clickAgg, temporaryDirectory } from '../cli/click-agg.js';
 import { type Family, sampleValue } from './exposition.js';
 import { startWatched, until, type Watched } from './watched.js';

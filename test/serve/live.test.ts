@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
-import type { LiveStatus, Store } from '../../src/core/ports.js';
+import type { LiveStatus } from '../../src/core/live-status.js';
+import type { Store } from '../../src/core/ports/store.js';
 import { Announcer } from '../../src/live/announcer.js';
 import { startLiveServer } from '../../src/live/server.js';
 import type { SeriesAnswer, StatusAnswer, TotalsAnswer } from '../../src/serve/api.js';

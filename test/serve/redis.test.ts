@@ -1,6 +1,6 @@
 // Commits that are told through Redis: at once while it lives, and no later than the next look at the store while not.
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { LiveStatus } from '../../src/core/ports.js';
+import type { LiveStatus } from '../../src/core/live-status.js';
 import { openVoice } from '../../src/engine/announce.js';
 import type { StatusAnswer } from '../../src/serve/api.js';
 import { openStore } from '../../src/stores/open-store.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { openStore } from '../../src/adapters/duckdb/store.js';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
-import type { Commit } from '../../src/core/ports.js';
+import type { Commit } from '../../src/core/ports/commit.js';
 import type { ClientMessage, ServerMessage } from '../../src/serve/api.js';
 import { type ServeOptions, type ServeServer, startServe } from '../../src/serve/server.js';
 import { tokensBy } from '../../src/serve/tokens.js';

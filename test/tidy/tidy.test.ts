@@ -87,8 +87,8 @@ function wallsOf(room: string): readonly string[] {
  * so may the lake, which judges records for it. The lake also routes bare lines as Kafka would.
  */
 const INDEPENDENT: Readonly<Record<string, readonly string[]>> = {
-  batch: ['method', 'method-hash', 'ports'],
-  lake: ['method', 'method-hash', 'ports', 'batches', 'murmur2'],
+  batch: ['method', 'method-hash', 'ports/store', 'ports/books'],
+  lake: ['method', 'method-hash', 'ports/log', 'batches', 'murmur2'],
 };
 
 /** A vendor's package is spoken to in one room, so that it can be replaced there; DuckDB and zstd in those that need them. */

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { render } from 'ink';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { LiveStatus } from '../../src/core/ports.js';
+import type { LiveStatus } from '../../src/core/live-status.js';
 import { Dashboard } from '../../src/ui/top/dashboard.js';
 import { layOut } from '../../src/ui/top/layout.js';
 import { type ListRequest, type Snapshot, VIEWS } from '../../src/ui/top/snapshot.js';

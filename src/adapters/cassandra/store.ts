@@ -1,6 +1,9 @@
 // The store on a Cassandra cluster: what all stores of rows do, on connections to its nodes. The keyspace and its tables
 // are made by `store init`; whoever opens a store only looks whether they are there.
-import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
+
+import type { StoreBooks } from '../../core/ports/books.js';
+import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { parseAddress } from './address.js';

@@ -1,5 +1,5 @@
 // Totals in their tables. Rows of one partition travel together; partitions are spread over the nodes by their key.
-import type { Cell } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
 import type { PartitionKey, PlacedCell, RowDatabase, TotalsTable } from '../journaled/database.js';
 import type { Cluster, Page, Row } from './cluster.js';
 import { inParallel } from './in-parallel.js';

@@ -1,5 +1,8 @@
 // The store on a ClickHouse server, for whoever names it by its URL.
-import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
+
+import type { StoreBooks } from '../../core/ports/books.js';
+import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { type Address, parseAddress } from './address.js';

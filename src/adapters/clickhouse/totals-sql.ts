@@ -1,5 +1,5 @@
 // From a question about the totals to one SELECT: the server filters, groups, orders and cuts.
-import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery, type TotalsRow } from '../../core/ports.js';
+import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery, type TotalsRow } from '../../core/ports/store.js';
 import { invariant } from '../../errors.js';
 import type { Connections } from './connections.js';
 import { MERGED, MERGED_SETTINGS, minuteConditions, oneOf } from './sql.js';

@@ -1,6 +1,6 @@
 // The totals as rows of one table. A row is never changed: it is written again with a higher version, and a question
 // takes the highest. No clicks mean that the cell is gone.
-import type { Cell } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
 import type { PartitionKey, PlacedCell } from '../journaled/database.js';
 import type { Connections, Row } from './connections.js';
 import { RowBinaryWriter } from './row-binary.js';

@@ -10,7 +10,7 @@ import type {
   Revision,
   Snapshot,
   StoreBooks,
-} from '../../core/ports.js';
+} from '../../core/ports/books.js';
 import { billingLineOf, closedPeriodOf, LEDGER_COLUMNS, revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { appendColumns } from './columns.js';

@@ -11,7 +11,13 @@ import {
   USMALLINT,
 } from '@duckdb/node-api';
 import { BUCKET_MS } from '../../core/method.js';
-import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
+import type {
+  CellColumns,
+  Checkpoint,
+  Commit,
+  LedgerChange,
+  PartitionPosition,
+} from '../../core/ports/commit.js';
 import { LEDGER_COLUMNS, packOpenPeriods } from '../../core/stored-rows.js';
 import { appendColumns, appendLists } from './columns.js';
 import type { Dictionary, DimensionNumbers } from './dictionary.js';

@@ -2,7 +2,7 @@
 // that never change once given. The last ads used are remembered (a bounded number); others are looked up in
 // the store, all of a commit at once.
 import { type DuckDBConnection, INTEGER, USMALLINT, VARCHAR } from '@duckdb/node-api';
-import type { CellColumns } from '../../core/ports.js';
+import type { CellColumns } from '../../core/ports/commit.js';
 import { invariant } from '../../errors.js';
 import { appendColumns } from './columns.js';
 import { numberOf, rowsOf } from './sql.js';

@@ -8,7 +8,8 @@ import {
   INTEGER,
   VARCHAR,
 } from '@duckdb/node-api';
-import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
+import type { DeadLetterFilter } from '../../core/ports/store.js';
 import { letterOf } from '../../core/stored-rows.js';
 import { appendColumns } from './columns.js';
 import { type Parameter, rowsOf } from './sql.js';

@@ -2,16 +2,8 @@
 // and neither waits for the writer nor holds it up.
 import { DuckDBBlobValue, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
 import { BUCKET_MS, type Method } from '../../core/method.js';
-import type {
-  Checkpoint,
-  LedgerCounts,
-  PartitionPosition,
-  Standing,
-  StoredState,
-  StoreReader,
-  TotalsQuery,
-  TotalsRow,
-} from '../../core/ports.js';
+import type { Checkpoint, PartitionPosition, Standing, StoredState } from '../../core/ports/commit.js';
+import type { LedgerCounts, StoreReader, TotalsQuery, TotalsRow } from '../../core/ports/store.js';
 import {
   COUNTED_REASON,
   LEDGER_COLUMNS,

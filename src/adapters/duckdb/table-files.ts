@@ -12,7 +12,7 @@ export interface FileColumn {
   type: 'INTEGER' | 'BIGINT' | 'VARCHAR';
 }
 
-/** The columns of a snapshot's totals, as core/ports.ts tells them. */
+/** The columns of a snapshot's totals, as core/ports/books.ts tells them. */
 export const TOTALS_COLUMNS: readonly FileColumn[] = [
   { name: 'minute', type: 'BIGINT' },
   { name: 'ad_id', type: 'VARCHAR' },

@@ -1,6 +1,6 @@
 // From a question about the totals to one SELECT. What a person typed is always bound as a parameter.
 import { BUCKET_MS } from '../../core/method.js';
-import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery } from '../../core/ports.js';
+import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery } from '../../core/ports/store.js';
 import { invariant } from '../../errors.js';
 import type { Parameter } from './sql.js';
 

@@ -1,7 +1,7 @@
 // How rows and entries lie in DynamoDB: every item has a partition `p`, a place in it `s` by whose bytes a partition is
 // ordered, a version `v`, and either a value `x` or, deleted, the time `gone` after which DynamoDB may forget it.
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Cell } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
 import { invariant } from '../../errors.js';
 import type { EntryKind, PartitionKey, PlacedCell, TotalsTable } from '../journaled/database.js';
 

@@ -1,5 +1,8 @@
 // The store on DynamoDB: rows and a register there, and what is made of them in adapters/journaled.
-import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
+
+import type { StoreBooks } from '../../core/ports/books.js';
+import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { parseAddress } from './address.js';

@@ -1,6 +1,6 @@
 // The reading end of the embedded log: all partitions as one stream of batches, stepped by append time.
 import type { RawBatch } from '../../core/batches.js';
-import type { Source, SourceOptions } from '../../core/ports.js';
+import type { Source, SourceOptions } from '../../core/ports/log.js';
 import { UserError } from '../../errors.js';
 import { pause } from '../../pause.js';
 import { FrameRecords } from './frame-records.js';

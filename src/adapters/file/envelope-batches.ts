@@ -1,7 +1,7 @@
 // Lines of `kcat -J` as batches: each line a Kafka record with its own partition and offset. A line that can't be
 // read is no record at all but a fault of the file, and stops the run before anything behind it is counted.
 import { RECORD_BYTES_MAX } from '../../core/method.js';
-import type { Positions } from '../../core/ports.js';
+import type { Positions } from '../../core/ports/log.js';
 import { UserError } from '../../errors.js';
 import type { ByteFeed } from './byte-feed.js';
 import { Envelope, isWhitespace } from './envelope.js';

@@ -1,7 +1,7 @@
 // NDJSON as a log: bare click lines, or Kafka records as `kcat -J` writes them; from a file or a pipe, packed or
 // not. What it is, is told by its first bytes.
 import type { RawBatch } from '../../core/batches.js';
-import type { Positions, Source, SourceOptions } from '../../core/ports.js';
+import type { Positions, Source, SourceOptions } from '../../core/ports/log.js';
 import { type ByteFeed, ChunkFeed, fileFeed } from './byte-feed.js';
 import { Envelope } from './envelope.js';
 import { envelopeBatches } from './envelope-batches.js';

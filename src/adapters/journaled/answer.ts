@@ -1,7 +1,8 @@
 // Answers from the rows of a table: filtered, summed up by the asked columns, ordered by their bytes. All of it is made in
 // memory, and so an answer has a greatest length.
-import type { Cell, GroupColumn, TotalsQuery, TotalsRow } from '../../core/ports.js';
-import { GROUP_COLUMNS } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
+import type { GroupColumn, TotalsQuery, TotalsRow } from '../../core/ports/store.js';
+import { GROUP_COLUMNS } from '../../core/ports/store.js';
 import { invariant, UserError } from '../../errors.js';
 import type { RowDatabase } from './database.js';
 import { GRAIN_MS } from './places.js';

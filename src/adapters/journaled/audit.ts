@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CopyAudit, CopyDifference, StoreBooks } from '../../core/ports.js';
+import type { CopyAudit, CopyDifference, StoreBooks } from '../../core/ports/books.js';
 import { differingTotals } from '../duckdb/table-files.js';
 import type { RowDatabase, TotalsTable } from './database.js';
 import { END_MS, GRAIN_MS } from './places.js';

@@ -1,6 +1,7 @@
 // Revisions, closed periods and adjustments as entries. How many there are stands in the head, and so two who add one at
 // the same time can't both believe to be the first.
-import type { AdjustmentLine, BillingLine, ClosedPeriod, DeadLetter, Revision } from '../../core/ports.js';
+import type { AdjustmentLine, BillingLine, ClosedPeriod, Revision } from '../../core/ports/books.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
 import { revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { entryParts } from './commit.js';

@@ -1,6 +1,6 @@
 // What a commit does: its cells and the hours and days they are summed up in, ledger rows, letters and the checkpoint as
 // absolute values, and the head as it will be.
-import type { CellColumns, Checkpoint, Commit, PartitionPosition } from '../../core/ports.js';
+import type { CellColumns, Checkpoint, Commit, PartitionPosition } from '../../core/ports/commit.js';
 import { packOpenPeriods } from '../../core/stored-rows.js';
 import type { Entry, RowDatabase } from './database.js';
 import { dayOf, withDays } from './days.js';

@@ -1,6 +1,7 @@
 // What a store needs of a database that has no transactions over many rows: one register that is compared and set,
 // and rows that keep the highest version that was written. Out of that this room makes a whole store, exactly once.
-import type { Cell, TotalsQuery, TotalsRow } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
+import type { TotalsQuery, TotalsRow } from '../../core/ports/store.js';
 
 // -------------------------------------------------------------------------------------------------- totals
 

@@ -2,7 +2,7 @@
 // is half made. Everything that must be true together is in here, and changes by one compare-and-set.
 import { randomBytes } from 'node:crypto';
 import type { Method, Verdict } from '../../core/method.js';
-import type { PartitionPosition } from '../../core/ports.js';
+import type { PartitionPosition } from '../../core/ports/commit.js';
 import { invariant, UserError } from '../../errors.js';
 import type { Head, RowDatabase } from './database.js';
 import type { Days } from './days.js';

@@ -1,8 +1,9 @@
 // The ledger as entries: a partition and day of event time is a partition of the database, a minute an entry with absolute
 // counts. The sums of all of it stand in the head.
 import { VERDICTS, type Verdict } from '../../core/method.js';
-import type { LedgerChange, LedgerCounts } from '../../core/ports.js';
-import { NO_EVENT_TIME } from '../../core/ports.js';
+import type { LedgerChange } from '../../core/ports/commit.js';
+import { NO_EVENT_TIME } from '../../core/ports/commit.js';
+import type { LedgerCounts } from '../../core/ports/store.js';
 import { LEDGER_COLUMNS } from '../../core/stored-rows.js';
 import type { Entry, RowDatabase } from './database.js';
 import { dayOf, daysWithin, withDays } from './days.js';

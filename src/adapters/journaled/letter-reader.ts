@@ -1,5 +1,7 @@
 // Reading dead letters: as they stand, by place or newest first, and what happened to them in its order.
-import type { DeadLetter, DeadLetterFilter, LetterEvent } from '../../core/ports.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
+import type { LetterEvent } from '../../core/ports/letters.js';
+import type { DeadLetterFilter } from '../../core/ports/store.js';
 import { COUNTED_MARKS_MAX } from '../../core/stored-rows.js';
 import type { RowDatabase } from './database.js';
 import type { HeadState } from './head.js';

@@ -1,7 +1,8 @@
 // Dead letters. What happened to them is written once, as numbered events in blocks; which letters there are now is kept
 // by their places, each with the number of its event, where its contents are.
 import { createHash } from 'node:crypto';
-import type { Commit, DeadLetter, LetterEvent } from '../../core/ports.js';
+import type { Commit, DeadLetter } from '../../core/ports/commit.js';
+import type { LetterEvent } from '../../core/ports/letters.js';
 import type { Entry, RowDatabase } from './database.js';
 import { allEntries, allValues, jsonEntries, keyOf } from './long-values.js';
 

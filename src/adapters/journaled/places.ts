@@ -1,5 +1,5 @@
 // Where a cell lies in a table: its partition's bucket of time, its shard, and which of its columns the table keeps.
-import type { Cell } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
 import type { PlacedCell, TotalsTable } from './database.js';
 
 export const GRAIN_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;

@@ -1,6 +1,6 @@
 // Which table answers a question, and how many of its partitions have to be read for it. A question that no table is made
 // for is refused: what a look at everything costs today, it will cost a hundredfold next year.
-import type { GroupColumn, TotalsQuery } from '../../core/ports.js';
+import type { GroupColumn, TotalsQuery } from '../../core/ports/store.js';
 import { QuestionRefused } from '../../errors.js';
 import type { OwnerColumn, PartitionKey, TotalsTable } from './database.js';
 import { dayStart, daysWithin } from './days.js';

@@ -1,6 +1,7 @@
 // Reading the store: answers by the tables that are made for them, the ledger, dead letters, and where it stands.
 import { methodHash } from '../../core/method-hash.js';
-import type { Standing, StoredState, StoreReader, TotalsQuery, TotalsRow } from '../../core/ports.js';
+import type { Standing, StoredState } from '../../core/ports/commit.js';
+import type { StoreReader, TotalsQuery, TotalsRow } from '../../core/ports/store.js';
 import { unpackOpenPeriods } from '../../core/stored-rows.js';
 import { answerOf } from './answer.js';
 import { CHECKPOINTS } from './commit.js';

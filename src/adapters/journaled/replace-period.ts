@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Cell, PeriodReplacement } from '../../core/ports.js';
+import type { PeriodReplacement } from '../../core/ports/books.js';
+import type { Cell } from '../../core/ports/commit.js';
 import { LEDGER_COLUMNS as VERDICT_COLUMNS } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { differingTotals, LEDGER_COLUMNS, rowsOfParquet } from '../duckdb/table-files.js';

@@ -1,6 +1,6 @@
 // Hours and days are summed up by the commit that changes their minutes: their rows hold absolute clicks as well, the old
 // ones and the difference. What is read of old values is bounded by what is remembered of them.
-import type { Cell } from '../../core/ports.js';
+import type { Cell } from '../../core/ports/commit.js';
 import type { RowDatabase, TotalsTable } from './database.js';
 import type { TotalsPart } from './journal.js';
 import { type Dimension, GRAIN_MS, keptDimension, rowOf } from './places.js';

@@ -3,7 +3,7 @@
 // broker does. Positions are the caller's: the group's committed offsets are written for lag tools, never read.
 import { randomUUID } from 'node:crypto';
 import type { Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
-import type { Positions } from '../../core/ports.js';
+import type { Positions } from '../../core/ports/log.js';
 import type { UserError } from '../../errors.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
 import { askedOffset, batchesOf, type FetchedBatch, runFetching } from './fetched-batches.js';

@@ -2,7 +2,7 @@
 // it reads is what it was asked for, never what the group has committed; an offset that the log doesn't have any
 // more, or not yet, ends the reading with a line that says so.
 import type { RawBatch } from '../../core/batches.js';
-import type { Membership, Source, SourceOptions } from '../../core/ports.js';
+import type { Membership, Source, SourceOptions } from '../../core/ports/log.js';
 import { type KafkaConnection, nameOf } from './connection.js';
 import { TopicReader } from './topic-reader.js';
 import { TopicView } from './topic-view.js';

@@ -2,7 +2,7 @@
 // we are with where the log begins and ends. Nothing is passed over: fetching that went on anywhere but where it
 // should is taken back, or ends the reading.
 import type { RawBatch } from '../../core/batches.js';
-import type { Positions, SourceOptions } from '../../core/ports.js';
+import type { Positions, SourceOptions } from '../../core/ports/log.js';
 import { OwnershipLostError } from '../../errors.js';
 import { type Fetched, GroupMember } from './group-member.js';
 import type { KafkaSourceOptions } from './kafka-source.js';

@@ -1,6 +1,6 @@
 // Dead letters as NDJSON, to be mended with any editor or script and read again. A record that is a JSON object
 // stands as it is under `click`; other text under `text`, other bytes under `base64`.
-import type { DeadLetter } from '../../core/ports.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
 
 /** What is sent again: bytes, and the dead letter they are the mended form of, if they are one's. */
 export interface MendedRecord {

@@ -1,7 +1,7 @@
 // Dead letters as a Parquet file, written by parquetjs-lite: a small file for people who look into it with their
 // own tools. Times are plain INT64: parquetjs-lite can't read its own TIMESTAMP_MILLIS.
 import { createRequire } from 'node:module';
-import type { DeadLetter } from '../../core/ports.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
 
 type Row = Record<string, string | number | Buffer>;
 

@@ -1,7 +1,13 @@
 // Bookkeeping beside the totals: backfilled periods, closed invoices and their adjustments. Each is one transaction
 // under the lock of writers, so that it is before or after a commit of a living run, never amid one.
 import type pg from 'pg';
-import type { AdjustmentLine, BillingLine, ClosedPeriod, Revision, StoreBooks } from '../../core/ports.js';
+import type {
+  AdjustmentLine,
+  BillingLine,
+  ClosedPeriod,
+  Revision,
+  StoreBooks,
+} from '../../core/ports/books.js';
 import { billingLineOf, closedPeriodOf, revisionOf } from '../../core/stored-rows.js';
 import { UserError } from '../../errors.js';
 import { markLetters } from './letters.js';

@@ -1,7 +1,13 @@
 // One commit: its contents are copied into temporary tables, and from there a transaction moves them into the
 // store. What is copied has no key and no index; the upsert then runs where the totals are.
 import type pg from 'pg';
-import type { CellColumns, Checkpoint, Commit, LedgerChange, PartitionPosition } from '../../core/ports.js';
+import type {
+  CellColumns,
+  Checkpoint,
+  Commit,
+  LedgerChange,
+  PartitionPosition,
+} from '../../core/ports/commit.js';
 import { LEDGER_COLUMNS, packOpenPeriods } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { copyLetters, withdrawLetters } from './letters.js';

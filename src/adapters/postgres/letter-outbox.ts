@@ -2,7 +2,7 @@
 // has left its table, and stands as two events among the withdrawn ones. The numbers are given under the writers'
 // lock, so that none appears behind a greater one.
 import type pg from 'pg';
-import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports.js';
+import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports/letters.js';
 import { letterOf } from '../../core/stored-rows.js';
 import { bytesOf, LETTER_COLUMNS } from './letters.js';
 import type { Read } from './reader.js';

@@ -1,6 +1,7 @@
 // Dead letters as rows of their table, both ways.
 import type pg from 'pg';
-import type { DeadLetter, DeadLetterFilter } from '../../core/ports.js';
+import type { DeadLetter } from '../../core/ports/commit.js';
+import type { DeadLetterFilter } from '../../core/ports/store.js';
 import { COUNTED_REASON, letterOf } from '../../core/stored-rows.js';
 import { copyInto } from './copy-rows.js';
 import { rowsOf } from './session.js';

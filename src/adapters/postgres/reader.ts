@@ -2,15 +2,8 @@
 // waits for the writer nor holds it up.
 import type pg from 'pg';
 import type { Method } from '../../core/method.js';
-import type {
-  LedgerCounts,
-  PartitionPosition,
-  Standing,
-  StoredState,
-  StoreReader,
-  TotalsQuery,
-  TotalsRow,
-} from '../../core/ports.js';
+import type { PartitionPosition, Standing, StoredState } from '../../core/ports/commit.js';
+import type { LedgerCounts, StoreReader, TotalsQuery, TotalsRow } from '../../core/ports/store.js';
 import { LEDGER_COLUMNS, ledgerCountsOf, positionOf, unpackOpenPeriods } from '../../core/stored-rows.js';
 import { countLetters, readLetters } from './letters.js';
 import { rowsOf } from './session.js';

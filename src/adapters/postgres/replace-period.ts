@@ -1,6 +1,6 @@
 // A backfilled period takes the place of what was counted: all its totals and ledger rows, in one transaction.
 import type pg from 'pg';
-import type { PeriodReplacement } from '../../core/ports.js';
+import type { PeriodReplacement } from '../../core/ports/books.js';
 import { UserError } from '../../errors.js';
 import { LEDGER_COLUMNS, rowsOfParquet, TOTALS_COLUMNS } from '../duckdb/table-files.js';
 import { CopyRows, copyChunks } from './copy-rows.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import type { Snapshot } from '../../core/ports.js';
+import type { Snapshot } from '../../core/ports/books.js';
 import { type FileColumn, LEDGER_COLUMNS, parquetOfCsv, TOTALS_COLUMNS } from '../duckdb/table-files.js';
 import { readState } from './reader.js';
 import { rowsOf } from './session.js';

@@ -4,7 +4,9 @@
 import type pg from 'pg';
 import type { Method } from '../../core/method.js';
 import { methodHash } from '../../core/method-hash.js';
-import type { LetterOutbox, Store, StoreBooks, StoreReader } from '../../core/ports.js';
+import type { StoreBooks } from '../../core/ports/books.js';
+import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { Store, StoreReader } from '../../core/ports/store.js';
 import { parseAddress } from './address.js';
 import { type BooksReader, createBooks, createBooksReader } from './books.js';
 import { Connections } from './connections.js';

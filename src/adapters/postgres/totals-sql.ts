@@ -1,5 +1,5 @@
 // From a question about the totals to one SELECT. What a person typed is always bound as a parameter.
-import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery } from '../../core/ports.js';
+import { GROUP_COLUMNS, type GroupColumn, type TotalsQuery } from '../../core/ports/store.js';
 import { invariant } from '../../errors.js';
 
 /** Columns of an answer without grouping. */

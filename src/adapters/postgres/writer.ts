@@ -1,6 +1,6 @@
 // The one writer: whose store it is, commits in turn, and what becomes of a commit whose answer was lost.
 import type pg from 'pg';
-import type { Commit } from '../../core/ports.js';
+import type { Commit } from '../../core/ports/commit.js';
 import { FencedError, invariant } from '../../errors.js';
 import { applyCommit, STAGES, stageCells } from './commit.js';
 import { type Connections, LOCK_WRITERS } from './connections.js';

@@ -1,5 +1,5 @@
 // Times and shares as the dashboard and the plain tables write them.
-import type { LedgerCounts } from '../../core/ports.js';
+import type { LedgerCounts } from '../../core/ports/store.js';
 import { duration } from '../progress.js';
 import type { PartitionRow } from './snapshot.js';
 

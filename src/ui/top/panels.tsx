@@ -2,7 +2,8 @@
 // where the snapshot came from. Names come from the log: they pass `visible` before they reach the screen.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
-import type { LedgerCounts, LiveStatus } from '../../core/ports.js';
+import type { LiveStatus } from '../../core/live-status.js';
+import type { LedgerCounts } from '../../core/ports/store.js';
 import { visible } from '../escape.js';
 import { compact, duration } from '../progress.js';
 import { behindText, grouped, SHOWN_VERDICTS, shareText, timeText, worstFirst } from './format.js';

@@ -1,14 +1,10 @@
 // What `click-agg top` shows at one moment, read from a living run or from a store: the same for the
 // dashboard, the plain tables and JSON.
+
+import type { LiveStatus } from '../../core/live-status.js';
 import { BUCKET_MS } from '../../core/method.js';
-import type {
-  GroupColumn,
-  LedgerCounts,
-  LiveStatus,
-  Standing,
-  StoreReader,
-  TotalsQuery,
-} from '../../core/ports.js';
+import type { Standing } from '../../core/ports/commit.js';
+import type { GroupColumn, LedgerCounts, StoreReader, TotalsQuery } from '../../core/ports/store.js';
 
 export const VIEWS = ['ads', 'campaigns', 'countries', 'devices'] as const;
 export type View = (typeof VIEWS)[number];

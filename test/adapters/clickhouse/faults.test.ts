@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkStore, initStore, openStore, openStoreReader } from '../../../src/adapters/clickhouse/store.js';
-import type { StoreReader } from '../../../src/core/ports.js';
+import type { StoreReader } from '../../../src/core/ports/store.js';
 import { FencedError } from '../../../src/errors.js';
 import { cell, commitOf, commitOfLife, randomBy } from '../../contract/commits.js';
 import { EVERYTHING } from '../../contract/store-contract.js';

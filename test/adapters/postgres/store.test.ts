@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { rowsOfParquet } from '../../../src/adapters/duckdb/table-files.js';
 import { openStore, openStoreBooks, openStoreReader } from '../../../src/adapters/postgres/store.js';
 import { DEFAULT_METHOD } from '../../../src/core/method.js';
-import type { Store, StoreBooks } from '../../../src/core/ports.js';
+import type { StoreBooks } from '../../../src/core/ports/books.js';
+import type { Store } from '../../../src/core/ports/store.js';
 import { FencedError } from '../../../src/errors.js';
 import { cell, commitOf, commitOfLife, MINUTE_MS, randomBy, START_MS } from '../../contract/commits.js';
 import { describeStore, EVERYTHING } from '../../contract/store-contract.js';

@@ -1,6 +1,7 @@
 // A dead letter as a record of a topic: the original key and bytes, and what is known of it in headers. Who reads
 // only the newest record of each (topic, partition, offset) sees the dead letters as they stand.
-import type { DeadLetter, LetterEvent } from '../../../core/ports.js';
+import type { DeadLetter } from '../../../core/ports/commit.js';
+import type { LetterEvent } from '../../../core/ports/letters.js';
 import type { OutgoingRecord } from '../batch-writer.js';
 import type { ScannedRecord } from '../topic-scan.js';
 

@@ -1,7 +1,7 @@
 // Passes the dead letters of a store on to a topic, each exactly once. The store is the outbox: a commit that counts
 // a record writes its letter, and here letters follow in order, in transactions of Kafka. The topic itself remembers
 // how far they have come. See docs/exactly-once.md for why none is missing or doubled whenever a process dies.
-import type { LetterOutbox } from '../../../core/ports.js';
+import type { LetterOutbox } from '../../../core/ports/letters.js';
 import { FencedError } from '../../../errors.js';
 import { pause } from '../../../pause.js';
 import { type KafkaConnection, nameOf } from '../connection.js';

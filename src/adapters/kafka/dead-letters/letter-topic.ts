@@ -1,7 +1,8 @@
 // The dead letters that a topic holds, as they stand: of several records about one click the newest counts, and who
 // was withdrawn is hidden. The topic is looked through once, and only places are kept of it; letters that are asked
 // for are fetched.
-import type { DeadLetter, DeadLetterFilter, StoreReader } from '../../../core/ports.js';
+import type { DeadLetter } from '../../../core/ports/commit.js';
+import type { DeadLetterFilter, StoreReader } from '../../../core/ports/store.js';
 import { COUNTED_MARKS_MAX } from '../../../core/stored-rows.js';
 import type { KafkaConnection } from '../connection.js';
 import { type OffsetRange, openTopicScan, singles, type TopicScan } from '../topic-scan.js';

@@ -1,6 +1,6 @@
 // The original key and bytes of dead letters whose store does not keep them: a bot's click is known by its place, and
 // of a record that is too long only the beginning is kept. They are read back from the topic of the clicks.
-import type { LetterEvent } from '../../../core/ports.js';
+import type { LetterEvent } from '../../../core/ports/letters.js';
 import { singles, type TopicScan } from '../topic-scan.js';
 import type { OriginalRecord } from './letter-message.js';
 

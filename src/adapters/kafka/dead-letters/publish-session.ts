@@ -1,6 +1,6 @@
 // One producer's time: it fences whoever published before, looks where the topic ends, and goes on behind it. After
 // any trouble the session is thrown away, and the next one finds out what has become of its last transaction.
-import type { LetterEvent, LetterOutbox } from '../../../core/ports.js';
+import type { LetterEvent, LetterOutbox } from '../../../core/ports/letters.js';
 import type { KafkaConnection } from '../connection.js';
 import { openTopicScan, type TopicScan } from '../topic-scan.js';
 import { TopicView } from '../topic-view.js';
