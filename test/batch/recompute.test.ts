@@ -56,7 +56,7 @@ function ledgerLines(rows: Recomputed['ledgerRows']): string[] {
 
 const property = { numRuns: RUNS, endOnFailure: true, verbose: false };
 
-describe('the recomputation agrees with the oracle', { timeout: 180_000 }, () => {
+describe('the recomputation agrees with the oracle', () => {
   test(`on every verdict, total and ledger row of ${RUNS * WORLDS} random small logs`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer(), smallMethod, async (seed, method) => {

@@ -22,7 +22,7 @@ async function succeed(...args: string[]): Promise<string> {
   return stdout;
 }
 
-test('counts, answers and reconciles as the file does', { timeout: 240_000 }, async () => {
+test('counts, answers and reconciles as the file does', async () => {
   await succeed('loadgen', '-n', '5000', '--seed', '6', '--ads', '50');
   expect(await clickAgg(['store', 'init', '--store', store])).toMatchObject({ code: 0 });
   await succeed('run', '--until-end', '--lake');

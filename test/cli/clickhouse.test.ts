@@ -19,7 +19,7 @@ async function succeed(args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-test('counts, answers and reconciles as the file does', { timeout: 120_000 }, async () => {
+test('counts, answers and reconciles as the file does', async () => {
   await succeed(['loadgen', '-n', '20000', '--seed', '6']);
   const missing = await clickAgg(['run', '--until-end', '--data-dir', folder.path, '--store', store]);
   expect(missing.code).toBe(1);

@@ -66,7 +66,7 @@ test('a copy is the first store, and follows it from then on', async () => {
   await succeed('copy-totals', '--from', first, '--to', second);
   await succeed('copy-totals', '--from', second, '--to', 'duckdb');
   await expectSame([first, second, 'duckdb']);
-}, 180_000);
+});
 
 test('what holds something else, or nothing, is refused', async () => {
   const [first, second] = urls as [string, string];
@@ -88,4 +88,4 @@ test('what holds something else, or nothing, is refused', async () => {
     expect({ args, code: outcome.code }, stderr).toEqual({ args, code });
     expect(stderr).toMatch(line);
   }
-}, 60_000);
+});

@@ -5,18 +5,15 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BIN, clickAgg, type Outcome, temporaryDirectory } from './click-agg.js';
 import { CAN_MOUNT, onDisk } from './disks.js';
 
-/** A test runs the program many times; a busy machine needs long for it. */
-const TEST_MS = 240_000;
 const RECORDS = 20_000;
 const LOAD = `--count ${RECORDS} --event-rate 20 --seed 7 --bots 0.1 --too-late 0.02 --malformed 0.02`.split(
   ' ',
 );
 
-vi.setConfig({ testTimeout: TEST_MS, hookTimeout: TEST_MS });
 const folder = temporaryDirectory();
 const clicks = join(folder.path, 'clicks.ndjson');
 beforeAll(async () => {

@@ -149,7 +149,7 @@ test(`killed, paused, without its store, with more partitions: the totals of an 
   const expected = await undisturbed(topic);
   expect(JSON.parse(expected).ledger).toHaveLength(7);
   if ((await outcomeOf(store)) !== expected) expect(await outcomeOf(store)).toBe(expected);
-}, 300_000);
+});
 
 test('a partition that retention has emptied is begun where it begins; one that it has passed stops the run in a line', async () => {
   const topic = await newTopic(2);
@@ -176,7 +176,7 @@ test('a partition that retention has emptied is begun where it begins; one that 
     /^click-agg: offset \d+ of partition 1 .* is due, but retention has deleted all before \d+\n/,
   );
   expect(await outcomeOf(store)).toBe(before);
-}, 120_000);
+});
 
 test('another log, another group or a topic that is gone ends the run in a line', async () => {
   const topic = await newTopic(2);
@@ -201,7 +201,7 @@ test('another log, another group or a topic that is gone ends the run in a line'
   expect(await counting.ended).toBe(1);
   expect(counting.said()).toContain(`click-agg: there is no topic ${topic} on Kafka`);
   expect(await countedIn(store)).toBe(500);
-}, 120_000);
+});
 
 test('with a store in a file the next one waits for a paused owner to let go of it', async () => {
   const topic = await newTopic(2);
@@ -223,4 +223,4 @@ test('with a store in a file the next one waits for a paused owner to let go of 
   expect(await first.ended).toBe(0);
   const { stdout } = await clickAgg(['query', '--ledger', '--json', ...dataDir, '--quiet']);
   expect(JSON.parse(stdout.split('\n')[0]!)).toMatchObject({ records: 500 });
-}, 120_000);
+});

@@ -76,7 +76,7 @@ test('clicks that were wrongly marked are billed by records of their own, once, 
     after.billable,
     after.duplicate + after.too_late + n,
   ]);
-}, 240_000);
+});
 
 describe('by version 2, the default', () => {
   let dataDir: string;

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const load = ['--count', `${RECORDS}`, '--seed', '11', '--event-rate', '8'];
   await succeed(['loadgen', ...load, '--data-dir', onServer]);
   cpSync(onServer, inFile, { recursive: true });
-}, 120_000);
+});
 afterAll(async () => {
   await dropStore(url);
   directory.remove();
@@ -71,7 +71,7 @@ describe('on PostgreSQL as on DuckDB', () => {
     const csv = await sameOnBoth(['query', '--format', 'csv']);
     expect(csv.split('\n').length).toBeGreaterThan(RECORDS / 4);
     await sameOnBoth(['query', '--ledger', '--json']);
-  }, 180_000);
+  });
 
   test('questions are answered the same', async () => {
     await sameOnBoth(['query', '--group-by', 'hour,country', '--json']);
@@ -80,7 +80,7 @@ describe('on PostgreSQL as on DuckDB', () => {
     await sameOnBoth(['dead-letters', 'count', '--json']);
     await sameOnBoth(['dead-letters', 'list', '--limit', '1000', '--verdict', 'invalid', '--json']);
     await sameOnBoth(['top', '--once', '--limit', '50', '--json']);
-  }, 180_000);
+  });
 
   test('the recomputation agrees, too-late clicks are billed, and a period is closed', async () => {
     const times = /"(generated_at|recorded_at|closed_at)":\s*"[^"]*"|"(totals|ledger)File":\s*"[^"]*"/g;
@@ -92,7 +92,7 @@ describe('on PostgreSQL as on DuckDB', () => {
     const report: unknown = JSON.parse(await sameOnBoth(['reconcile', '--json'], times));
     expect(report).toMatchObject({ agree: true, differing: 0 });
     await sameOnBoth(['query', '--format', 'csv']);
-  }, 180_000);
+  });
 
   test('a living run writes its open minutes before it is reconciled, and shows itself in top', async () => {
     const args = ['run', '--data-dir', onServer, '--store', store, '--quiet'];
@@ -125,7 +125,7 @@ describe('on PostgreSQL as on DuckDB', () => {
       run.kill('SIGINT');
       await ended;
     }
-  }, 180_000);
+  });
 });
 
 describe('what can’t be opened is told in one line', () => {

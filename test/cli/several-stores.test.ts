@@ -17,7 +17,7 @@ const urls: string[] = [];
 beforeAll(async () => {
   const load = ['--count', '20000', '--seed', '12', '--event-rate', '8'];
   await succeed(['loadgen', ...load, '--data-dir', dataDir]);
-}, 120_000);
+});
 afterAll(async () => {
   for (const url of urls) await dropStore(url);
   directory.remove();
@@ -71,7 +71,7 @@ test(`a run that is killed ${KILLS} times brings both stores the same`, async ()
   expect(followers[0]!.commits).toBeGreaterThan(1);
   await expectSame(stores, dataDir);
   for (const store of stores) await succeed(['reconcile', '--data-dir', dataDir, '--store', store]);
-}, 180_000);
+});
 
 test('a store that is away holds nobody up, and gets its commits later', async () => {
   const dir = join(directory.path, 'away');
@@ -86,7 +86,7 @@ test('a store that is away holds nobody up, and gets its commits later', async (
   expect(alone.stderr).not.toContain(gone.password);
   expect((await succeed([...run, '--store', first, '--store', second])).stderr).toBe('');
   await expectSame([first, second], dir);
-}, 120_000);
+});
 
 test('the same store twice, and a follower that is none, are refused', async () => {
   const [url] = urls as [string];
@@ -101,4 +101,4 @@ test('the same store twice, and a follower that is none, are refused', async () 
     expect({ stores, code }, stderr).toEqual({ stores, code: 2 });
     expect(stderr).toMatch(line);
   }
-}, 60_000);
+});

@@ -64,7 +64,7 @@ test('beside a living run it shows what the run says, while that goes on', async
       const { stdout } = await clickAgg(['top', '--json', '--limit', '3', '--data-dir', dataDir]);
       return stdout === '' ? {} : JSON.parse(stdout);
     };
-    await expect.poll(live, { timeout: 30_000, interval: 200 }).toMatchObject({
+    await expect.poll(live, { interval: 200 }).toMatchObject({
       live: true,
       ledger: { records: 20_000 },
       source: expect.stringContaining('embedded log'),

@@ -39,8 +39,12 @@ export function startClickAgg(
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  // Closed, not only gone: what it said last may still be on its way.
+  let isOver = false;
+  const ended = once(child, 'close').then(([code]) => {
+    isOver = true;
+    return code as number | null;
+  });
   return {
     name,
     said: () => said,
@@ -48,7 +52,7 @@ export function startClickAgg(
     async says(words, times = 1) {
       await until(`${name} says “${words}”`, () => {
         if (said.split(words).length > times) return true;
-        if (isOver()) throw new Error(`${name} ended without saying “${words}”: ${said}`);
+        if (isOver) throw new Error(`${name} ended without saying “${words}”: ${said}`);
         return false;
       });
     },

@@ -2,7 +2,7 @@
 // batches, any commits and kills, the same totals, ledger and dead letters.
 // PROPERTY_RUNS=20000 runs longer; PROPERTY_SEED=… repeats a run whose seed was printed.
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { DEFAULT_METHOD, withInvalidTraffic } from '../../src/core/method.js';
 import { readFixtures } from '../oracle/fixtures.js';
 import { growingPlanArbitrary, planArbitrary } from './plans.js';
@@ -11,14 +11,12 @@ import { randomLog } from './random-log.js';
 import { LETTERED, replay, type Step } from './replay.js';
 import { within } from './within.js';
 
-vi.setConfig({ testTimeout: 120_000 });
-
 test('in one go: as the oracle', () => {
   assertProperty(
     'in one go',
     1500,
     fc.property(randomLog(60), (log) => {
-      within(2000, () => replay(log, []));
+      within(() => replay(log, []));
     }),
   );
 });
@@ -28,7 +26,7 @@ test('interleaved, committed and killed at random: as the oracle at every commit
     'by a plan',
     1500,
     fc.property(randomLog(60), planArbitrary, (log, plan) => {
-      within(5000, () => replay(log, plan, { checkEachCommit: true }));
+      within(() => replay(log, plan, { checkEachCommit: true }));
     }),
   );
 });
@@ -42,7 +40,7 @@ test('longer logs, with memory that forgets and partitions that fall quiet: as t
       planArbitrary,
       fc.constantFrom(3, 20, 1000),
       (log, plan, quietAfterRecords) => {
-        within(5000, () => replay(log, plan, { quietAfterRecords }));
+        within(() => replay(log, plan, { quietAfterRecords }));
       },
     ),
   );
@@ -59,7 +57,7 @@ test('partitions that are added while it runs, told of or found by their records
       fc.constantFrom(3, 20, 1000),
       (log, plan, partitionsAtFirst, quietAfterRecords) => {
         const options = { partitionsAtFirst, quietAfterRecords, checkEachCommit: log.records.length < 60 };
-        within(5000, () => replay(log, plan, options));
+        within(() => replay(log, plan, options));
       },
     ),
   );

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 
 /** A property stops after so long; the seed and the path of a failure are printed in any case. */
-const PROPERTY_MS = 40_000;
+const PROPERTY_MS = 120_000;
 /** Share of the runs that must have been made by then. */
 const RUNS_LEAST = 0.25;
 

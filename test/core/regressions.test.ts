@@ -66,7 +66,7 @@ test('a long click id stays whole when the room for it was just made by forgetti
   ];
   const oneByOne = records.map((): Step => ({ picks: [{ partition: 0, count: 1 }], after: 'commit' }));
   const log = { method: DEFAULT_METHOD, partitionCount: 1, records };
-  within(5000, () => replay(log, oneByOne, { checkEachCommit: true }));
+  within(() => replay(log, oneByOne, { checkEachCommit: true }));
 });
 
 test.each([
@@ -75,5 +75,5 @@ test.each([
 ])('seed $seed: $why', ({ seed, sample }) => {
   const lives = fc.tuple(randomLog(300), planArbitrary, fc.constantFrom(3, 20, 1000));
   const [log, plan, quietAfterRecords] = fc.sample(lives, { numRuns: sample, seed }).at(-1)!;
-  within(20_000, () => replay(log, plan, { quietAfterRecords, checkEachCommit: true }));
+  within(() => replay(log, plan, { quietAfterRecords, checkEachCommit: true }));
 });

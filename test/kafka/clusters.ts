@@ -52,7 +52,7 @@ export async function newTopic(
 }
 
 /** kafkajs itself gives up when a busy broker does not know its new topic at once. */
-async function untilLed(admin: Admin, topic: string): Promise<void> {
+export async function untilLed(admin: Admin, topic: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });

@@ -294,7 +294,7 @@ test(`a run that is killed ${KILLS} times publishes every letter once (KILL_SEED
   await store.close();
   expect(new Set(stored.map(shortOf))).toEqual(new Set([...standing.values()].map(shortOf)));
   await expectOriginals(log, [...standing.values()]);
-}, 300_000);
+});
 
 function shortOf({ partition, offset, verdict, reason }: DeadLetter): string {
   return `${partition}:${offset} ${verdict} ${reason}`;

@@ -153,4 +153,4 @@ test(`what we write is what others read (PRODUCED_SEED=${SEED})`, async () => {
   expect(byPartition(await byOurs(topic))).toEqual(expected);
   expect(byPartition(await byKafkajs(topic))).toEqual(expected);
   expect(byPartition(byJava(topic, records.length))).toEqual(expected);
-}, 240_000);
+});

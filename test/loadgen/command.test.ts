@@ -184,12 +184,8 @@ describe('by the clock', () => {
 });
 
 async function fileWithLines(path: string, lines: number): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    const written = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (written > lines * 200) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`${path} does not grow`);
+  const written = () => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  await expect.poll(written, { interval: 20 }).toBeGreaterThan(lines * 200);
 }
 
 describe('misuse', () => {

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN } from '../cli/click-agg.js';
 import { type Family, parseExposition } from './exposition.js';
 
-/** Long enough for a start on a busy machine. */
-const WAIT_MS = 30_000;
+/** No answer takes that long, even on a busy machine. */
+const WAIT_MS = 90_000;
 
 export interface Watched {
   process: ChildProcess;

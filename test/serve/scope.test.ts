@@ -241,7 +241,7 @@ describe('a token', () => {
   test('ends a socket when it ends', async () => {
     const short = await watching(await tokenOf('blue', 2_000));
     expect(short.closedWith).toBeUndefined();
-    await expect.poll(() => short.closedWith, { timeout: 10_000 }).toBe(CLOSE_CODE.unauthorized);
+    await expect.poll(() => short.closedWith).toBe(CLOSE_CODE.unauthorized);
   });
 
   test('of an older key is taken beside those of the newest', async () => {

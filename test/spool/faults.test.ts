@@ -37,7 +37,7 @@ afterAll(async () => {
   server?.kill('SIGKILL');
   await Promise.all([kafka?.remove(), postgres?.remove(), redis?.remove()]);
   directory.remove();
-}, 120_000);
+});
 
 const cluster = (): string[] => ['--brokers', kafka.address.brokers, '--topic', TOPIC];
 const ads = (): string[] => ['--ads', postgres.address.url, '--redis', redis.address.url];

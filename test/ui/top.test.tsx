@@ -132,7 +132,7 @@ function start({ columns = 80, rows = 24, partitions = 6, keys = true, alive = (
 
 /** Waits until the screen shows it, two seconds at most. */
 async function shows(screen: FakeScreen, what: string | RegExp): Promise<void> {
-  await expect.poll(() => screen.lines.join('\n'), { timeout: 10_000, interval: 5 }).toMatch(what);
+  await expect.poll(() => screen.lines.join('\n'), { interval: 5 }).toMatch(what);
 }
 
 describe('the dashboard', () => {
@@ -256,7 +256,7 @@ describe('the dashboard', () => {
     screen.columns = 70;
     screen.rows = 16;
     screen.emit('resize');
-    await expect.poll(() => screen.lines.length, { timeout: 10_000 }).toBeLessThan(16);
+    await expect.poll(() => screen.lines.length).toBeLessThan(16);
     expect(screen.lines.join('\n')).not.toContain('campaigns-0');
   });
 });

@@ -10,6 +10,9 @@ import {
 import { expect } from 'vitest';
 import { fetchChromium } from '../../src/services/chromium.js';
 
+/** Nothing takes that long, even on a busy machine. */
+const LIMIT_MS = 90_000;
+
 /** Starts the browser; fetches it first if there is none. */
 export async function openBrowser(): Promise<Browser> {
   const executablePath = await fetchChromium((line) => process.stderr.write(`services: ${line}\n`));
@@ -32,6 +35,7 @@ export async function visit(
 ): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(LIMIT_MS);
   const thrown: string[] = [];
   page.on('pageerror', (error) => thrown.push(String(error)));
   // What the content security policy forbids is told there.

@@ -80,7 +80,7 @@ test('filters in any combination agree with query', async () => {
   const agrees = async (...flags: string[]): Promise<void> => {
     const clicks = await queried(...flags);
     expect(clicks).toBeGreaterThan(0);
-    await expect.poll(() => shownTotal(page), { timeout: 30_000 }).toBe(clicks);
+    await expect.poll(() => shownTotal(page)).toBe(clicks);
   };
   await agrees();
   await choose(page, 'campaign', 'c-1');
@@ -95,7 +95,7 @@ test('filters in any combination agree with query', async () => {
   await agrees('--campaign', 'c-1', '--campaign', 'c-2', '--device', 'mobile');
   // The address is the view: somebody else who opens it sees the same.
   const other = await visit(browser, page.url());
-  await expect.poll(() => shownTotal(other.page), { timeout: 30_000 }).toBe(await shownTotal(page));
+  await expect.poll(() => shownTotal(other.page)).toBe(await shownTotal(page));
   await other.close();
   await page.getByRole('button', { name: 'Clear all' }).click();
   await agrees();
@@ -137,7 +137,7 @@ test('two advertisers are kept apart, in every list, by every address and on the
   await acme.page.getByLabel('Token').fill(await tokenOf('acme'));
   await acme.page.getByRole('button', { name: 'Sign in' }).click();
   const ofAcme = await queried('--campaign', 'c-1');
-  await expect.poll(() => shownTotal(acme.page), { timeout: 30_000 }).toBe(ofAcme);
+  await expect.poll(() => shownTotal(acme.page)).toBe(ofAcme);
   await expect.poll(() => acme.page.getByText('Verdicts').count()).toBe(0);
   await acme.page.locator('[data-filter="campaign"]').click();
   await expect.poll(() => acme.page.getByRole('dialog').getByRole('checkbox').count()).toBe(1);
@@ -151,7 +151,7 @@ test('two advertisers are kept apart, in every list, by every address and on the
   // The other one, by a link, which doesn't keep the token in its address.
   const bolt = await visit(browser, `${guarded.url}/?last=24h#token=${await tokenOf('bolt')}`);
   const ofBolt = await queried('--campaign', 'c-2', '--campaign', 'c-3');
-  await expect.poll(() => shownTotal(bolt.page), { timeout: 30_000 }).toBe(ofBolt);
+  await expect.poll(() => shownTotal(bolt.page)).toBe(ofBolt);
   expect(bolt.page.url()).not.toContain('token');
   await bolt.page.getByRole('button', { name: 'Sign out' }).click();
   await bolt.page.getByRole('heading', { name: 'Sign in' }).waitFor();
@@ -195,7 +195,7 @@ test('everything can be reached and done by keyboard', async () => {
   await keyboard.press('Escape');
   await until('the filter is in the address', () => page.url().includes('campaign=c-3'));
   expect(await focused()).toBe('c-3');
-  await expect.poll(() => shownTotal(page), { timeout: 30_000 }).toBe(await queried('--campaign', 'c-3'));
+  await expect.poll(() => shownTotal(page)).toBe(await queried('--campaign', 'c-3'));
   // The period, the split and the table by their keys.
   await keyboard.press('[');
   await keyboard.press('s');

@@ -55,7 +55,7 @@ describe('the keyspace', () => {
     expect(check.stdout).toMatch(/by_ad .*gc_grace_seconds .*60 .*864000/);
     expect(check.stdout).toMatch(/copies in datacenter1 .*1 .*3/);
     expect(check.stdout).not.toContain('commitlog_sync');
-  }, 120_000);
+  });
 
   test('of something else, of another version or half made is refused and left alone', async () => {
     const copies = `{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}`;
@@ -76,7 +76,7 @@ describe('the keyspace', () => {
     await expect(openStoreReader(url)).rejects.toThrow(/not made to its end$/);
     await initStore(url);
     await (await openStore(url)).close();
-  }, 120_000);
+  });
 
   test('of several copies is not read with consistency=one', async () => {
     await initStore(url);
@@ -85,7 +85,7 @@ describe('the keyspace', () => {
     const copies = `{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}`;
     await cql(`ALTER KEYSPACE ${keyspace} WITH replication = ${copies}`);
     await expect(checkStore(one)).rejects.toThrow(/keeps 3 copies: with consistency=one/);
-  }, 120_000);
+  });
 
   test('can be read by who may only read, and who may not is told what to grant', async () => {
     await initStore(url);
@@ -111,7 +111,7 @@ describe('the keyspace', () => {
     } finally {
       await cql(`DROP ROLE ${role}`);
     }
-  }, 120_000);
+  });
 });
 
 describe('a person is told in one line', () => {
@@ -139,7 +139,7 @@ describe('a person is told in one line', () => {
       expect(`${message} ${hint}`).not.toContain('wrong-secret');
       expect(`${message} ${hint}`).not.toContain(`:${password}@`);
     }
-  }, 120_000);
+  });
 });
 
 describe('an address', () => {
