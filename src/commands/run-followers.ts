@@ -41,7 +41,7 @@ export async function startFollowers(
         followers.standsBy(async () => {
           const reader = await openReaderIfAny(first).catch(() => undefined);
           try {
-            return await reader?.state().catch(() => undefined);
+            return await reader?.standing().catch(() => undefined);
           } finally {
             await reader?.close();
           }

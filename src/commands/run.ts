@@ -4,7 +4,7 @@ import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { LiveStatus } from '../core/live-status.js';
 import type { Method } from '../core/method.js';
 import type { StoreBooks } from '../core/ports/books.js';
-import type { StoredState } from '../core/ports/commit.js';
+import type { Standing, StoredState } from '../core/ports/commit.js';
 import type { LetterOutbox } from '../core/ports/letters.js';
 import type { Store } from '../core/ports/store.js';
 import { openVoice, type RunVoice } from '../engine/announce.js';
@@ -255,8 +255,9 @@ async function countInTurn(counting: Counting): Promise<LiveStatus> {
       // Who watches a run must not make it read all of its store every second.
       allowScan: false,
     });
-    // A mistaken command must not take the store away from the one that counts: a look before the take-over.
-    if (counting.input.shared) await historyOf(counting, await store.state());
+    // A mistaken command must not take the store away from the one that counts: a look before the take-over. That
+    // completes what a process which died has left half made, so until then no more is asked.
+    if (counting.input.shared) await historyOf(counting, await store.standing());
     const epoch = await store.takeOver();
     const state = await store.state();
     const method = methodFor(counting, state);
@@ -293,7 +294,7 @@ function methodFor({ options, terminal }: Counting, state: StoredState): Method 
 
 type CountingByMethod = Counting & { method: Method };
 
-function historyOf(counting: Counting, state: StoredState): Promise<InputHistory> | InputHistory {
+function historyOf(counting: Counting, state: Standing): Promise<InputHistory> | InputHistory {
   const { options, input, file } = counting;
   const { partitions, append, group } = options;
   if (file !== undefined) return fileHistory(state, { path: file, partitions, append }, input);

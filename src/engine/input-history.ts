@@ -2,7 +2,7 @@
 // the store as JSON (`sourceIdentity`), so that another file isn't counted by mistake as if it were the same.
 import { fileSource } from '../adapters/file/file-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
-import type { StoredState } from '../core/ports/commit.js';
+import type { Standing } from '../core/ports/commit.js';
 import { UsageError, UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
 import type { EarlierFile } from './open-source.js';
@@ -32,7 +32,7 @@ interface TopicHistory {
 
 export type InputHistory = { kind: 'embedded' } | TopicHistory | FileHistory;
 
-function readHistory({ sourceIdentity }: StoredState): InputHistory | undefined {
+function readHistory({ sourceIdentity }: Standing): InputHistory | undefined {
   if (sourceIdentity === undefined) return undefined;
   const history = JSON.parse(sourceIdentity) as InputHistory & { copying?: string };
   if (history.copying === undefined) return history;
@@ -49,7 +49,7 @@ export interface FileInput {
 }
 
 /** The history of a data directory that counts its embedded log. UsageError: it has counted files. */
-export function embeddedHistory(state: StoredState): InputHistory {
+export function embeddedHistory(state: Standing): InputHistory {
   const history = readHistory(state);
   if (!history || history.kind === 'embedded') return { kind: 'embedded' };
   throw new UsageError(`this store has counted ${nameOf(history)}, not the embedded log`, {
@@ -61,7 +61,7 @@ export function embeddedHistory(state: StoredState): InputHistory {
  * The history of a store that counts a topic. UsageError: it has counted something else, or for another group: two
  * groups would take the store away from each other for ever.
  */
-export function topicHistory(state: StoredState, wanted: Omit<TopicHistory, 'kind'>): TopicHistory {
+export function topicHistory(state: Standing, wanted: Omit<TopicHistory, 'kind'>): TopicHistory {
   const history = readHistory(state);
   if (history && history.kind !== 'topic') {
     throw new UsageError(`this store has counted ${nameOf(history)}, not a topic`, {
@@ -91,7 +91,7 @@ function nameOf(history: InputHistory): string {
  * from before it. UsageError: the file can't follow what was counted.
  */
 export async function fileHistory(
-  state: StoredState,
+  state: Standing,
   wanted: FileInput,
   input: DecodedInput,
 ): Promise<FileHistory> {
@@ -128,7 +128,7 @@ export async function fileHistory(
   return { kind: 'files', partitions: history.partitions, files: [...before, present] };
 }
 
-function nextLine(state: StoredState, filesBefore: number): number {
+function nextLine(state: Standing, filesBefore: number): number {
   return filesBefore === 0 ? 0 : Math.max(0, ...state.positions.map(({ position }) => position));
 }
 
@@ -156,7 +156,7 @@ export function finished(history: FileHistory): FileHistory {
 async function neededFiles(
   before: readonly CountedFile[],
   present: CountedFile,
-  { positions }: StoredState,
+  { positions }: Standing,
   lineNumbered: boolean,
 ): Promise<EarlierFile[]> {
   const rewound = positions.filter(({ rewindOffset, position }) => rewindOffset < position);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { compareSnapshots, type SnapshotDifference } from '../adapters/duckdb/snapshot-difference.js';
 import { parquetOfCsv, TOTALS_COLUMNS } from '../adapters/duckdb/table-files.js';
 import type { Snapshot, StoreBooks } from '../core/ports/books.js';
-import type { CellColumns, DeadLetter, LedgerChange, StoredState } from '../core/ports/commit.js';
+import type { CellColumns, DeadLetter, LedgerChange, Standing } from '../core/ports/commit.js';
 import type { LetterEvent, LetterOutbox } from '../core/ports/letters.js';
 import type { Store } from '../core/ports/store.js';
 import { LEDGER_COLUMNS } from '../core/stored-rows.js';
@@ -52,7 +52,8 @@ export async function copyTotals(options: CopyOptions): Promise<Copied> {
   const work = await mkdtemp(join(folder, 'copy-'));
   try {
     const { id } = await from.letterStream();
-    await requireFree(await to.state(), id, names);
+    // Not its state: a copy that died may have left a commit half made, which taking over completes.
+    requireFree(await to.standing(), id, names);
     const { snapshot, lastEvent } = await momentOf(from, work, options);
     const { state } = snapshot;
     if (state.method === undefined || state.commits === 0) {
@@ -81,11 +82,7 @@ export async function copyTotals(options: CopyOptions): Promise<Copied> {
   }
 }
 
-async function requireFree(
-  state: StoredState,
-  origin: string,
-  { from, to }: CopyOptions['names'],
-): Promise<void> {
+function requireFree(state: Standing, origin: string, { from, to }: CopyOptions['names']): void {
   const { follows, copying } = lineageOf(state);
   const isNew = state.commits === 0 && state.methodHash === undefined;
   if (isNew || copying === origin || follows === origin) return;

@@ -190,7 +190,8 @@ export class Follower {
   /** Whether the commits of the queue are for this store. UserError: they are another's. */
   async #mayFollow(store: Store): Promise<boolean> {
     const { queue, place } = this.options;
-    const state = await store.state();
+    // Not its state: a process that died may have left a commit half made, which taking over completes.
+    const state = await store.standing();
     const next = await queue.read(state.commits + 1);
     if (!next || this.#closing.signal.aborted) return false;
     const { follows, copying } = lineageOf(state);

@@ -2,7 +2,7 @@
 // is made. The others make the same commits from there, each at its own pace, and catch up after an outage. What became
 // of a commit whose process died amid it, the first store tells.
 import type { FollowerStatus } from '../core/live-status.js';
-import type { StoredState } from '../core/ports/commit.js';
+import type { Standing, StoredState } from '../core/ports/commit.js';
 import type { Store } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import { pause } from '../pause.js';
@@ -110,14 +110,14 @@ export class Followers {
    * While this process stands by it asks the first store what became of its last commit, so that the others get it,
    * and whoever counts meanwhile can go on with them. `ask` gives undefined where the store can't be asked now.
    */
-  standsBy(ask: () => Promise<StoredState | undefined>): void {
+  standsBy(ask: () => Promise<Standing | undefined>): void {
     if (!this.queue.doubtful || this.standing) return;
     this.standing = new AbortController();
     this.asking = this.askOn(ask, this.standing.signal);
     this.asking.catch(() => undefined);
   }
 
-  private async askOn(ask: () => Promise<StoredState | undefined>, signal: AbortSignal): Promise<void> {
+  private async askOn(ask: () => Promise<Standing | undefined>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.queue.doubtful) {
       const state = await ask();
       if (state && !signal.aborted) {

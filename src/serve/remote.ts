@@ -11,7 +11,7 @@ const ANSWER_WAIT_MS = 10_000;
 const ROWS_MAX = 100_000;
 
 export interface RemoteStore extends Pick<StoreReader, 'query' | 'ledger'> {
-  standing(): Promise<Omit<Standing, 'commits'>>;
+  standing(): Promise<Pick<Standing, 'positions' | 'method' | 'methodHash'>>;
   /** The living run; undefined: none lives. */
   status(): Promise<LiveStatus | undefined>;
 }

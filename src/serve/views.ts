@@ -2,6 +2,7 @@
 // who polls it or watches it. A change that touches it makes it old; so does time, since a message may be lost.
 import { createHash } from 'node:crypto';
 import { VERDICTS } from '../core/method.js';
+import type { Standing } from '../core/ports/commit.js';
 import type { LedgerCounts } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import type { ChangeMessage } from '../live/run-message.js';
@@ -164,13 +165,16 @@ async function unanswered(meant: Meant, context: { scope: Scope; tide: Tide }): 
   const nothing = {
     query: async () => [],
     ledger: async () => NO_RECORDS,
-    standing: async () => ({ positions: [], method: undefined, methodHash: undefined, commits: 0 }),
+    standing: async () => NOT_BEGUN,
   };
   if (meant.kind === 'totals') return await totalsAnswer(nothing, meant, context);
   if (meant.kind === 'series') return await seriesAnswer(nothing, meant, context);
   return await ledgerAnswer(nothing, meant as Extract<Meant, { kind: 'ledger' }>, context);
 }
 
+const NOT_BEGUN: Standing = {
+  ...{ positions: [], method: undefined, methodHash: undefined, sourceIdentity: undefined, commits: 0 },
+};
 const NO_RECORDS = Object.fromEntries(['records', ...VERDICTS].map((name) => [name, 0])) as LedgerCounts;
 
 interface Made {

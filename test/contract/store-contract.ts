@@ -116,6 +116,7 @@ export function describeStore(name: string, { open, greatCommit = 200_000 }: Sto
         positions: [position],
         methodHash: methodHash(DEFAULT_METHOD),
         method: DEFAULT_METHOD,
+        sourceIdentity: 'log 1',
         commits: 1,
       });
       expect(await totals()).toEqual([['2026-02-22T10:00:00Z', 'ad-1', 1]]);

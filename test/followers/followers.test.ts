@@ -5,13 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openJournaledStore } from '../../src/adapters/journaled/store.js';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import type { Commit, StoredState } from '../../src/core/ports/commit.js';
 import type { Store } from '../../src/core/ports/store.js';
 import { FencedError, UserError } from '../../src/errors.js';
 import { Followers } from '../../src/followers/followers.js';
 import { turnsWith } from '../../src/followers/turns.js';
-import { commitOf, randomBy } from '../contract/commits.js';
+import { cell, commitOf, randomBy } from '../contract/commits.js';
+import { type Fate, MemoryServer } from '../journaled/memory-database.js';
 
 const PATIENCE = { retry: 2, retryMax: 10, look: 5, gap: 20_000, ask: 2 };
 
@@ -64,7 +66,11 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const lines: string[] = [];
 
-function openProcess(name: string, second: Notebook, more: { bytesMax?: number } = {}): Promise<Followers> {
+function openProcess(
+  name: string,
+  second: Pick<Notebook, 'trouble'> & { open(): Store | Promise<Store> },
+  more: { bytesMax?: number } = {},
+): Promise<Followers> {
   return Followers.open({
     folder: join(folder, name),
     bytesMax: more.bytesMax ?? 1e9,
@@ -74,7 +80,7 @@ function openProcess(name: string, second: Notebook, more: { bytesMax?: number }
         open: async () => {
           const error = second.trouble?.();
           if (error) throw error;
-          return second.open();
+          return await second.open();
         },
       },
     ],
@@ -97,7 +103,10 @@ async function leadBy(process: Followers, first: Notebook): Promise<(mark: numbe
 
 function markedWith(mark: number): Commit {
   const place = { maxEventTimeMs: 0, rewindOffset: 0, rewindMaxEventTimeMs: 0 };
-  return commitOf({ positions: [{ partition: 0, position: mark, ...place }] });
+  return commitOf({
+    cells: [cell({ clicks: mark })],
+    positions: [{ partition: 0, position: mark, ...place }],
+  });
 }
 
 const asked = (first: Notebook) => () => first.open().state();
@@ -203,3 +212,45 @@ test('a store with totals of its own gets none of another', async () => {
   expect(second.marks).toEqual([]);
   await process.close();
 });
+
+test('a store whose writer died amid a commit follows with the next process', async () => {
+  const seed = Number(process.env.FOLLOWERS_SEED ?? Date.now() % 1_000_000);
+  const random = randomBy(seed);
+  for (let diesAt = 1, wasKilled = true; wasKilled; diesAt += 1 + Math.floor(random() * 8)) {
+    const [first, server] = [new Notebook(), new MemoryServer()];
+    wasKilled = false;
+    let left = diesAt;
+    const mortal: Fate = {
+      step() {
+        if (--left > 0) return;
+        wasKilled = true;
+        throw new Error('died');
+      },
+      ordered: (rows) => rows,
+      written: () => undefined,
+    };
+    const dying = { trouble: undefined, open: () => openJournaledStore(server.connect(mortal)) };
+    const before = await openProcess(`before-${diesAt}`, dying);
+    const commit = await leadBy(before, first);
+    for (const mark of [1, 2]) await commit(mark);
+    await Promise.race([until(() => before.status()[0]?.commits === 2), before.failed]).catch(
+      () => undefined,
+    );
+    await before.close();
+    const living = { trouble: undefined, open: () => openJournaledStore(server.connect()) };
+    const after = await openProcess(`before-${diesAt}`, living);
+    await leadBy(after, first);
+    await until(() => after.status()[0]?.commits === 2).catch(() => undefined);
+    expect({ seed, diesAt, ...after.status()[0] }).toEqual({
+      seed,
+      diesAt,
+      store: 'second',
+      commits: 2,
+      behind: 0,
+    });
+    const store = await living.open();
+    expect((await store.state()).positions[0]?.position).toBe(2);
+    await store.close();
+    await after.close();
+  }
+}, 60_000);

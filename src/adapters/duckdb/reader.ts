@@ -48,7 +48,6 @@ export async function readState(connection: DuckDBConnection): Promise<StoredSta
   return {
     ...(await readStanding(connection, meta)),
     checkpoint: await readCheckpoint(connection),
-    sourceIdentity: meta.get('source_identity'),
   };
 }
 
@@ -62,6 +61,7 @@ async function readStanding(connection: DuckDBConnection, known?: Map<unknown, s
   return {
     positions: await readPositions(connection),
     methodHash: meta.get('method_hash'),
+    sourceIdentity: meta.get('source_identity'),
     commits: Number(meta.get('commits') ?? 0),
     method: method === undefined ? undefined : (JSON.parse(method) as Method),
   };

@@ -94,16 +94,16 @@ export function standingOf({ positions, identity, commits }: HeadState): Standin
     positions,
     method: identity?.method,
     methodHash: identity && methodHash(identity.method),
+    sourceIdentity: identity?.sourceIdentity,
     commits,
   };
 }
 
 /** What the store knows when a run starts. */
 export async function readState(database: RowDatabase, state: HeadState): Promise<StoredState> {
-  const { checkpoint, identity } = state;
+  const { checkpoint } = state;
   return {
     ...standingOf(state),
-    sourceIdentity: identity?.sourceIdentity,
     checkpoint: checkpoint && {
       floorMs: checkpoint.floorMs,
       openPeriods: unpackOpenPeriods(await openPeriodsOf(database, checkpoint.number)),

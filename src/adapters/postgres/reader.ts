@@ -50,25 +50,24 @@ export function createReader({ read, lease }: { read: Read; lease: Lease }): Omi
 /** What the store knows when a run starts. */
 export async function readState(client: pg.ClientBase): Promise<StoredState> {
   const [checkpoint] = await rowsOf(client, 'SELECT floor, open_periods FROM checkpoint');
-  const [identity] = await rowsOf(client, 'SELECT source_identity FROM identity');
   return {
     ...(await readStanding(client)),
     checkpoint: checkpoint && {
       floorMs: Number(checkpoint[0]),
       openPeriods: unpackOpenPeriods(checkpoint[1] as Buffer),
     },
-    sourceIdentity: identity && String(identity[0]),
   };
 }
 
 async function readStanding(client: pg.ClientBase): Promise<Standing> {
-  const [identity] = await rowsOf(client, 'SELECT method, method_hash FROM identity');
+  const [identity] = await rowsOf(client, 'SELECT method, method_hash, source_identity FROM identity');
   const [writer] = await rowsOf(client, 'SELECT commits FROM writer');
   return {
     commits: Number(writer?.[0] ?? 0),
     positions: await readPositions(client),
     method: identity && (identity[0] as Method),
     methodHash: identity && String(identity[1]),
+    sourceIdentity: identity && String(identity[2]),
   };
 }
 

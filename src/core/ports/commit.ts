@@ -114,4 +114,5 @@ export interface StoredState {
   commits: number;
 }
 
-export type Standing = Pick<StoredState, 'positions' | 'methodHash' | 'method' | 'commits'>;
+/** What of it is small. */
+export type Standing = Omit<StoredState, 'checkpoint'>;

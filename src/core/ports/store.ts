@@ -35,7 +35,10 @@ export type LedgerCounts = Record<'records' | Verdict, number>;
 /** Reading the store; while `run` lives, through its local server. */
 export interface StoreReader {
   state(): Promise<StoredState>;
-  /** How far it has counted and how: what of `state` is small, for those who ask every second. */
+  /**
+   * How far it has counted, how and what: what of `state` is small, for those who ask every second. Answered at once also
+   * while a commit is under way, or was left half made by a process that died: then as before that commit.
+   */
   standing(): Promise<Standing>;
   query(query: TotalsQuery): Promise<TotalsRow[]>;
   /** The same answer in pages, all of one commit: for millions of rows. */

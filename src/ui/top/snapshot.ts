@@ -111,7 +111,9 @@ export async function readLive(reader: LiveReader, request: ListRequest): Promis
 
 /** What a store holds that no run writes to at the moment, with the asked lists. */
 export async function readAtRest(
-  reader: Pick<StoreReader, 'ledger' | 'query'> & { standing(): Promise<Omit<Standing, 'commits'>> },
+  reader: Pick<StoreReader, 'ledger' | 'query'> & {
+    standing(): Promise<Pick<Standing, 'positions' | 'method' | 'methodHash'>>;
+  },
   request: ListRequest,
 ): Promise<Snapshot> {
   const { positions, method, methodHash } = await reader.standing();
