@@ -17,7 +17,7 @@ import {
   type InputHistory,
   topicHistory,
 } from '../engine/input-history.js';
-import { type LakeThread, startLakeThread } from '../engine/lake-thread.js';
+import type { LakeThread } from '../engine/lake-thread.js';
 import type { SourceSpec } from '../engine/open-source.js';
 import { type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
 import { createRunLoop } from '../engine/run-loop.js';
@@ -144,7 +144,7 @@ export const runCommand = command({
       preload(options.stores[0]!);
       input = await opening;
       const untilEnd = options.untilEnd || file !== undefined;
-      if (options.lake !== undefined) lake = lakeBeside(options, kafka, { file, untilEnd });
+      if (options.lake !== undefined) lake = await lakeBeside(options, kafka, { file, untilEnd });
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
@@ -184,11 +184,12 @@ export const runCommand = command({
 });
 
 /** The lake reads the same log on its own. */
-function lakeBeside(
+async function lakeBeside(
   options: RunOptions,
   kafka: KafkaConnection | undefined,
   { file, untilEnd }: Pick<Counting, 'file' | 'untilEnd'>,
-): LakeThread {
+): Promise<LakeThread> {
+  const { startLakeThread } = await import('../engine/lake-thread.js');
   const { dataDir, partitions, append, topic, group } = options;
   return startLakeThread({
     ...{ dataDir, partitions, append, untilEnd },

@@ -2,15 +2,13 @@
 // file of bare lines is known by its first bytes, so that another one isn't mixed in by mistake; with --append
 // it goes on where the last one ended.
 import { join } from 'node:path';
-import { logSource } from '../adapters/embedded/log-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
-import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { Source } from '../core/ports/log.js';
 import { LakeTakenError, OwnershipLostError, UsageError } from '../errors.js';
 import type { LakeProgress } from '../lake/lake-writer.js';
 import { lakeLog, lakePositions } from '../lake/read-lake.js';
 import { type LakePlace, placeName } from '../lake/storage.js';
-import { type OpenedSource, openSource, type TopicSpec } from './open-source.js';
+import { type OpenedSource, openEmbeddedLog, openSource, openTopic, type TopicSpec } from './open-source.js';
 
 export interface LakeSourceOptions {
   dataDir: string;
@@ -46,8 +44,8 @@ export async function openLakeSource(
   const known = stored === undefined ? undefined : (JSON.parse(stored) as Identity);
   if (options.input === undefined) {
     const source = options.topic
-      ? await kafkaSource({ ...options.topic, warn })
-      : await logSource(join(options.dataDir, 'log'));
+      ? await openTopic(options.topic, warn)
+      : await openEmbeddedLog(join(options.dataDir, 'log'));
     const identity: Identity = options.topic
       ? { kind: 'topic', topic: source.identity }
       : { kind: 'embedded', log: source.identity };

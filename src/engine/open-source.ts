@@ -1,10 +1,8 @@
 // Names a source in plain values, so that it can be opened in another thread. A new kind of source is a new
-// line here and a room in adapters/.
-import { logSource } from '../adapters/embedded/log-source.js';
-import { type FileFormat, fileSource } from '../adapters/file/file-source.js';
+// line here and a room in adapters/, loaded when it is asked for.
+import type { FileFormat } from '../adapters/file/file-source.js';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import type { KafkaConnection } from '../adapters/kafka/connection.js';
-import { kafkaSource } from '../adapters/kafka/kafka-source.js';
 import type { RawBatch } from '../core/batches.js';
 import type { Source, SourceOptions } from '../core/ports/log.js';
 
@@ -50,9 +48,31 @@ export async function openSource(
   spec: SourceSpec,
   warn: (line: string) => void = () => {},
 ): Promise<OpenedSource> {
-  if (spec.kind === 'kafka') return openedLog(await kafkaSource({ ...spec, warn }));
-  if (spec.kind === 'embedded') return openedLog(await logSource(spec.logDir));
-  const { path, partitions, format } = spec;
+  if (spec.kind === 'file') return await openFile(spec);
+  return openedLog(spec.kind === 'kafka' ? await openTopic(spec, warn) : await openEmbeddedLog(spec.logDir));
+}
+
+/** A log that is known by its identity. */
+export type LogSource = Source & { readonly identity: string };
+
+/** Opens a Kafka topic. Its errors are for people. */
+export async function openTopic(spec: TopicSpec, warn: (line: string) => void): Promise<LogSource> {
+  const { kafkaSource } = await import('../adapters/kafka/kafka-source.js');
+  return await kafkaSource({ ...spec, warn });
+}
+
+/** Opens the embedded log of `logDir`. Its errors are for people. */
+export async function openEmbeddedLog(logDir: string): Promise<LogSource> {
+  const { logSource } = await import('../adapters/embedded/log-source.js');
+  return await logSource(logDir);
+}
+
+async function openFile({
+  path,
+  partitions,
+  format,
+}: Extract<SourceSpec, { kind: 'file' }>): Promise<OpenedSource> {
+  const { fileSource } = await import('../adapters/file/file-source.js');
   const source = await fileSource({ path, partitions, format });
   return {
     source,
@@ -71,7 +91,7 @@ export async function openSource(
 }
 
 /** A log is known by its identity, and no file lies before it. */
-function openedLog(source: Source & { readonly identity: string }): OpenedSource {
+function openedLog(source: LogSource): OpenedSource {
   return {
     source,
     file: undefined,
