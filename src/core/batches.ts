@@ -2,6 +2,9 @@
 // Columns (one typed array a field) instead of an object a click: an object costs four times the time
 // and the memory, and columns can be handed from one thread to another without a copy.
 
+/** The greatest partition that can be counted: the engine keeps its clicks' in two bytes. */
+export const PARTITION_MAX = 65_535;
+
 /** Consecutive records as a source read them. Arrays hold at least `count` items; the rest is undefined. */
 export interface RawBatch {
   count: number;

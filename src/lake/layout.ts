@@ -20,9 +20,6 @@ export function hourFolder(hour: number): string {
   return `dt=${iso.slice(0, 10)}/hour=${iso.slice(11, 13)}`;
 }
 
-/** Largest partition that a file name can hold. */
-export const LAKE_PARTITION_MAX = 99_999;
-
 export interface FileIdentity {
   hour: number;
   partition: number;

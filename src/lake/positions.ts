@@ -2,9 +2,9 @@
 // known by partition and offset. Bare lines are numbered over all partitions, and a flush always holds all
 // lines up to some number, so there every partition stands at the same line.
 import type { RawBatch } from '../core/batches.js';
+import { PARTITION_MAX } from '../core/batches.js';
 import type { Positions } from '../core/ports/log.js';
 import { UserError } from '../errors.js';
-import { LAKE_PARTITION_MAX } from './layout.js';
 import type { LakeFile, LakeLog, LakePartition, LakeState } from './manifest.js';
 
 export interface ProgressOptions {
@@ -18,7 +18,7 @@ export interface ProgressOptions {
 
 export class Progress {
   /** Next offset to take by partition. */
-  readonly #next = new Float64Array(LAKE_PARTITION_MAX + 1);
+  readonly #next = new Float64Array(PARTITION_MAX + 1);
   readonly #seen = new Map<number, LakePartition>();
   readonly #partitionCount: number;
   #identity: string | null;
@@ -68,8 +68,8 @@ export class Progress {
   isNew(batch: RawBatch, i: number): boolean {
     const partition = batch.partition[i]!;
     if (partition < 0) return batch.offset[i]! >= this.#nextLine;
-    if (partition > LAKE_PARTITION_MAX) {
-      throw new UserError(`partition ${partition} is beyond the ${LAKE_PARTITION_MAX} that a lake can hold`);
+    if (partition > PARTITION_MAX) {
+      throw new UserError(`partition ${partition} is beyond the ${PARTITION_MAX} that a lake can hold`);
     }
     return batch.offset[i]! >= this.#next[partition]!;
   }

@@ -118,6 +118,7 @@ test.each([
   ['{"partition":0,"offset":2,"payl', /it ends within a string/],
   ['{"partition":0,"offset":2}', /it has no "payload"/],
   ['{"partition":-1,"offset":2,"payload":""}', /"partition" is "-1"/],
+  ['{"partition":65536,"offset":2,"payload":""}', /"partition" is "65536"/],
   ['{"partition":0,"offset":"2","payload":""}', /"offset" is/],
   ['{"partition":0,"offset":2,"offset":3,"payload":""}', /it has "offset" twice/],
   ['{"partition":0,"offset":2,"payload":"\\x"}', /"payload" is not a sound JSON string/],

@@ -2,6 +2,7 @@
 // their seed.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { PARTITION_MAX } from '../../src/core/batches.js';
 import { DEFAULT_METHOD, type Method } from '../../src/core/method.js';
 import type { OracleRecord } from '../oracle.js';
 import { planArbitrary } from './plans.js';
@@ -53,6 +54,18 @@ test('a provisional cell that fell to nothing before a crash is taken back after
     { checkEachCommit: true },
   );
   expect(store.totals().map(({ minute, clicks }) => [minute, clicks])).toEqual([['2026-01-01T04:05:00Z', 1]]);
+});
+
+test('a redelivery in the greatest partition is known again', () => {
+  const partition = PARTITION_MAX;
+  const records = [
+    record(partition, 0, { at: '10:00:00', id: 'a', user: 'u' }),
+    record(partition, 1, { at: '10:00:00', id: 'a', user: 'u' }),
+  ];
+  const store = replay({ method: DEFAULT_METHOD, partitionCount: 1, records }, [
+    { picks: [{ partition, count: 2 }], after: 'commit all' },
+  ]);
+  expect(store.totals().map(({ clicks }) => clicks)).toEqual([1]);
 });
 
 test('a long click id stays whole when the room for it was just made by forgetting others', () => {

@@ -1,5 +1,6 @@
 // Reads one line as `kcat -J` writes it: a Kafka record as a JSON object with its partition, offset, time, key and
 // payload. Key and payload are unescaped where they lie: what they become is never longer than what they were.
+import { PARTITION_MAX } from '../../core/batches.js';
 import { EscapedLength, type Unescaped, unescapeString } from './unescape.js';
 
 const QUOTE = 0x22;
@@ -8,7 +9,6 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const NESTING_MAX = 64;
-const PARTITION_MAX = 99_999;
 const OFFSET_MAX = 999_999_999_999_999;
 /** No sound number is longer. */
 const NUMBER_BYTES_MAX = 400;
