@@ -13,6 +13,7 @@
 //
 // Memory is a function of the log: `restore` rebuilds it from the records at and above the rewind offsets.
 import { FLAG, verdictOf } from './click-rows.js';
+import { IndexList } from './columns.js';
 import { DeadLetters } from './dead-letters.js';
 import { type DecodedBatch, invalidReasonOf, isInvalid } from './decoded-batch.js';
 import { LogChangedError } from './log-changed-error.js';
@@ -75,9 +76,9 @@ export class Aggregator {
   private readonly verdictCounts = new Float64Array(VERDICTS.length);
 
   /** Records of the present batch that are neither invalid nor too late. */
-  private readonly countable: number[] = [];
+  private readonly countable = new IndexList();
   /** Rows of the present batch. */
-  private readonly freshRows: number[] = [];
+  private readonly freshRows = new IndexList();
   private openPeriods: Checkpoint['openPeriods'] = [];
   private checkpointChanged = false;
   /** The floor stays low enough for these clicks until they were judged. */
@@ -201,7 +202,7 @@ export class Aggregator {
     }
     const { redelivered, marked } = this.memory.admit(batch, this.countable, this.freshRows);
     if (!rebuilding) this.enterRefused(batch, redelivered, marked);
-    this.countable.length = 0;
+    this.countable.clear();
     this.enterFreshRows(rebuilding);
     if (beyond) this.held.push(structuredClone(batch)); // its owner uses the buffer again
     if (rebuilding) {
@@ -248,11 +249,13 @@ export class Aggregator {
   }
 
   /** Books the records of this batch that are no candidates: what their verdict is, no later click changes. */
-  private enterRefused(batch: DecodedBatch, redelivered: readonly number[], marked: readonly number[]): void {
-    for (const i of redelivered) {
+  private enterRefused(batch: DecodedBatch, redelivered: IndexList, marked: IndexList): void {
+    for (let n = 0; n < redelivered.count; n++) {
+      const i = redelivered.at(n);
       this.enter(this.books.of(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.duplicate);
     }
-    for (const i of marked) {
+    for (let n = 0; n < marked.count; n++) {
+      const i = marked.at(n);
       this.enter(this.books.of(batch.partition[i]!), batch.eventTimeMs[i]!, VERDICT_CODE.invalidTraffic);
       this.letters.addMarked(batch, i);
     }
@@ -260,8 +263,10 @@ export class Aggregator {
 
   /** Books the clicks of this batch, now that their verdicts are known. */
   private enterFreshRows(silent: boolean): void {
+    const { freshRows } = this;
     const { rows, totals } = this.memory;
-    for (const row of this.freshRows) {
+    for (let n = 0; n < freshRows.count; n++) {
+      const row = freshRows.at(n);
       const flags = rows.flags[row]! & ~FLAG.fresh;
       rows.flags[row] = flags;
       const verdict = verdictOf(flags);
@@ -271,7 +276,7 @@ export class Aggregator {
       if (verdict === VERDICT_CODE.bot) this.letters.botChanged(row);
       this.enter(this.books.of(partition), rows.timeMs[row]!, verdict);
     }
-    this.freshRows.length = 0;
+    freshRows.clear();
   }
 
   /** A click's flags were `before` and are different now: moves it in totals and ledger if its verdict is. */
@@ -334,7 +339,7 @@ export class Aggregator {
     const exactFromMs = this.memory.exactFrom(this.memory.floorMs);
     return (minuteEndMs, partition) =>
       complete ||
-      minuteEndMs <= watermarks.get(partition)! ||
+      minuteEndMs <= watermarks[partition]! ||
       minuteEndMs - BUCKET_MS < exactFromMs ||
       provisional?.has(partition) === true;
   }

@@ -1,7 +1,7 @@
 // The clicks of the retention horizon: those whose verdict a late click may still change, or that may still
 // have a say in another's. One row a click, one typed array a column: about 85 bytes, where an object with
 // strings takes ten times that. Rows are recycled; a row number is valid until it is freed or `shrink` is called.
-import { grownCapacity, resized } from './columns.js';
+import { descending, grownCapacity, resized } from './columns.js';
 import { type DecodedBatch, INLINE_ID_BYTES_MAX, UUID_ID } from './decoded-batch.js';
 import { hashBytes, hashWords } from './hash128.js';
 import { VERDICT_CODE } from './method.js';
@@ -99,11 +99,9 @@ export class ClickRows {
     return row;
   }
 
-  /** Frees rows; `rows` is sorted for it, so that new clicks will be written one behind the other. */
+  /** Frees rows, each named once; from the last to the first, so that new clicks will be written one behind the other. */
   free(rows: Int32Array): void {
-    rows.sort();
-    for (let i = rows.length - 1; i >= 0; i--) {
-      const row = rows[i]!;
+    for (const row of descending(rows, this.used)) {
       if (isLong(this.idLength[row]!)) this.longDead += this.idLength[row]!;
       this.idLength[row] = 0;
       this.flags[row] = FLAG.free;

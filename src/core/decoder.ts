@@ -32,7 +32,11 @@ const FIELD = Object.fromEntries(KNOWN_FIELDS.map((name, index) => [name, index]
   KnownField,
   number
 >;
-const OPTIONAL_FIELDS = ['user_agent', 'referrer', 'impression_id'] as const;
+const OPTIONAL_FIELDS = (['user_agent', 'referrer', 'impression_id'] as const).map((name) => ({
+  field: FIELD[name],
+  bytesMax: FIELD_BYTES_MAX[name],
+  reason: REASON[name],
+}));
 const DEVICES = DEVICE_TYPES.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
 const utf8 = new TextEncoder();
 
@@ -184,8 +188,8 @@ function decodeFields(batch: DecodedBatch, i: number, spans: FieldSpans): number
       ? deviceOf(bytes, start[FIELD.device_type]!, end[FIELD.device_type]!)
       : -1;
   if (device < 0) return REASON.device_type;
-  for (const name of OPTIONAL_FIELDS)
-    if (!optionalIsSound(bytes, spans, FIELD[name], FIELD_BYTES_MAX[name])) return REASON[name];
+  for (const { field, bytesMax, reason } of OPTIONAL_FIELDS)
+    if (!optionalIsSound(bytes, spans, field, bytesMax)) return reason;
 
   packClickId(batch, i, start[FIELD.click_id]!, idLength);
   const campaignStart = start[FIELD.campaign_id]!;

@@ -2,6 +2,7 @@
 // has to go, and how it is forgotten, is here; what it is used for, in the files of the rules.
 import { Bots } from './bots.js';
 import { ClickRows, NONE } from './click-rows.js';
+import { IndexList } from './columns.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { DoubleClicks } from './double-clicks.js';
 import { Duplicates } from './duplicates.js';
@@ -10,10 +11,10 @@ import type { Checkpoint } from './ports/commit.js';
 import { Slices } from './slices.js';
 import { Totals } from './totals.js';
 
-/** Records, by their index in the batch, that neither double clicks nor bots are looked for among. */
+/** Records, by their index in the batch, that neither double clicks nor bots are looked for among. Good until the next batch. */
 export interface NoCandidates {
-  redelivered: readonly number[];
-  marked: readonly number[];
+  redelivered: IndexList;
+  marked: IndexList;
 }
 
 export class Memory {
@@ -25,6 +26,9 @@ export class Memory {
   readonly totals = new Totals();
   /** Clicks of event times before this are forgotten. */
   floorMs = -Infinity;
+  private readonly redelivered = new IndexList();
+  private readonly marked = new IndexList();
+  private readonly candidates = new IndexList();
 
   /** `changed(row, flagsBefore)` is told of every click that is judged differently than before. */
   constructor(
@@ -76,13 +80,15 @@ export class Memory {
    * Takes the `countable` records of a batch in, judges the candidates among them, and adds their rows to `freshRows`.
    * Returns the records that are redeliveries, and those that are marked as invalid traffic.
    */
-  admit(batch: DecodedBatch, countable: readonly number[], freshRows: number[]): NoCandidates {
+  admit(batch: DecodedBatch, countable: IndexList, freshRows: IndexList): NoCandidates {
     const { rows, slices, duplicates, doubleClicks, bots, totals } = this;
+    const { redelivered, marked, candidates } = this;
     const heedsMarks = this.method.invalidTraffic === true;
-    const redelivered: number[] = [];
-    const marked: number[] = [];
-    const candidates: number[] = [];
-    for (const i of countable) {
+    redelivered.clear();
+    marked.clear();
+    candidates.clear();
+    for (let n = 0; n < countable.count; n++) {
+      const i = countable.at(n);
       const row = duplicates.admit(slices.of(batch.eventTimeMs[i]!), batch, i);
       if (row === NONE) {
         redelivered.push(i);
@@ -95,13 +101,19 @@ export class Memory {
         freshRows.push(row);
       }
     }
-    for (let n = 0; n < candidates.length; n++) {
-      const i = candidates[n]!;
-      rows.cell[freshRows[n]!] = totals.cellOf(slices.of(batch.eventTimeMs[i]!), batch, i);
+    for (let n = 0; n < candidates.count; n++) {
+      const i = candidates.at(n);
+      rows.cell[freshRows.at(n)] = totals.cellOf(slices.of(batch.eventTimeMs[i]!), batch, i);
     }
-    for (const row of freshRows) doubleClicks.insert(row, slices.of(rows.timeMs[row]!));
+    for (let n = 0; n < freshRows.count; n++) {
+      const row = freshRows.at(n);
+      doubleClicks.insert(row, slices.of(rows.timeMs[row]!));
+    }
     doubleClicks.settle();
-    for (const row of freshRows) bots.insert(row, slices.of(rows.timeMs[row]!));
+    for (let n = 0; n < freshRows.count; n++) {
+      const row = freshRows.at(n);
+      bots.insert(row, slices.of(rows.timeMs[row]!));
+    }
     bots.settle();
     return { redelivered, marked };
   }

@@ -116,7 +116,9 @@ export class PartitionBooks {
   /** Records of all partitions, and their greatest event time. */
   recordsSeen = 0;
   maxEventTimeMs = -Infinity;
-  private readonly books = new Map<number, PartitionBook>();
+  private readonly books: PartitionBook[] = [];
+  /** By number, with holes: looked up for every record, for which a Map would be too slow. */
+  private readonly byPartition: (PartitionBook | undefined)[] = [];
 
   constructor(
     private readonly method: Method,
@@ -126,28 +128,30 @@ export class PartitionBooks {
   }
 
   of(partition: number): PartitionBook {
-    let book = this.books.get(partition);
+    let book = this.byPartition[partition];
     if (!book) {
       book = new PartitionBook(partition); // (One that is added later is not quiet from the beginning.)
       book.lastRecordAt = this.recordsSeen;
       book.lastRecordMaxEventTimeMs = this.maxEventTimeMs;
-      this.books.set(partition, book);
+      this.byPartition[partition] = book;
+      this.books.push(book);
     }
     return book;
   }
 
-  all(): PartitionBook[] {
-    return [...this.books.values()];
+  all(): readonly PartitionBook[] {
+    return this.books;
   }
 
-  watermarks(): Map<number, number> {
-    return new Map(this.all().map((book) => [book.partition, book.watermarkMs(this.method)]));
+  /** Watermarks by partition, epoch ms. */
+  watermarks(): number[] {
+    return this.byPartition.map((book) => book?.watermarkMs(this.method) ?? -Infinity);
   }
 
   /** Event times that may still come without being too late are at or after this, but for those of quiet partitions. */
   horizonMs(quietAfterRecords: number): number {
     let horizonMs = Infinity;
-    for (const book of this.books.values()) {
+    for (const book of this.books) {
       const isQuiet =
         this.recordsSeen - book.lastRecordAt > quietAfterRecords &&
         this.maxEventTimeMs - book.lastRecordMaxEventTimeMs > QUIET_MS;
@@ -158,7 +162,7 @@ export class PartitionBooks {
 
   takeLedger(): LedgerChange[] {
     const changes: LedgerChange[] = [];
-    for (const book of this.books.values()) book.takeLedger(changes);
+    for (const book of this.books) book.takeLedger(changes);
     return changes;
   }
 

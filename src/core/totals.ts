@@ -2,7 +2,7 @@
 // number, so that writing it to a store again changes nothing. Cells of the horizon stay here, because a late
 // click may change them; older ones are only in the store.
 import { Ads } from './ads.js';
-import { grownCapacity, resized } from './columns.js';
+import { descending, grownCapacity, IndexList, resized } from './columns.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { BUCKET_MS, DEVICE_TYPES } from './method.js';
 import type { CellColumns } from './ports/commit.js';
@@ -25,7 +25,10 @@ export class Totals {
   /** Partition of the click that changed it last: its watermark says whether the minute is closed. */
   private partition = new Uint16Array(this.capacity);
   private state = new Uint8Array(this.capacity);
-  private dirty: number[] = [];
+  private dirty = new IndexList();
+  /** What `take` sorts the dirty ones into. */
+  private open = new IndexList();
+  private readonly due = new IndexList();
   private readonly ads = new Ads();
 
   get bytes(): number {
@@ -34,7 +37,7 @@ export class Totals {
 
   /** How many cells await the next commit. */
   get dirtyCount(): number {
-    return this.dirty.length;
+    return this.dirty.count;
   }
 
   /** The cell of record `i`, in its slice. */
@@ -76,26 +79,28 @@ export class Totals {
    * them last. The others stay for a later commit.
    */
   take(isDue: (minuteEndMs: number, partition: number) => boolean): CellColumns {
-    const due: number[] = [];
-    const open: number[] = [];
-    for (const cell of this.dirty) {
+    const { dirty, open, due } = this;
+    for (let n = 0; n < dirty.count; n++) {
+      const cell = dirty.at(n);
       const minuteEndMs = (this.words[4 * cell]! + 1) * BUCKET_MS;
       if (!isDue(minuteEndMs, this.partition[cell]!)) open.push(cell);
       else if (this.words[4 * cell + 3] !== 0 || this.state[cell]! & CELL.written) due.push(cell);
       else this.settle(cell, 0);
     }
     this.dirty = open;
+    this.open = dirty;
+    dirty.clear();
     const columns = {
-      count: due.length,
-      minuteMs: new Float64Array(due.length),
-      dimension: new Int32Array(due.length),
-      clicks: new Int32Array(due.length),
-      rewrite: new Uint8Array(due.length),
+      count: due.count,
+      minuteMs: new Float64Array(due.count),
+      dimension: new Int32Array(due.count),
+      clicks: new Int32Array(due.count),
+      rewrite: new Uint8Array(due.count),
     };
     const dimensions = new Dimensions(this.ads);
     const { words } = this;
-    for (let i = 0; i < due.length; i++) {
-      const cell = due[i]!;
+    for (let i = 0; i < due.count; i++) {
+      const cell = due.at(i);
       const at = 4 * cell;
       columns.minuteMs[i] = words[at]! * BUCKET_MS;
       columns.dimension[i] = dimensions.indexOf(words[at + 1]!, words[at + 2]!);
@@ -103,6 +108,7 @@ export class Totals {
       columns.rewrite[i] = (this.state[cell]! & CELL.written) >> 1;
       this.settle(cell, CELL.written);
     }
+    due.clear();
     return { ...columns, dimensions: dimensions.list };
   }
 
@@ -117,7 +123,7 @@ export class Totals {
    * store has, which was written or not as their partitions stood then. They await a commit again.
    */
   reopen(fromMs: number, closedMs: number): void {
-    this.dirty = [];
+    this.dirty.clear();
     for (let cell = 0; cell < this.used; cell++) {
       if (this.state[cell]! & CELL.free) continue;
       const minuteMs = this.words[4 * cell]! * BUCKET_MS;
@@ -133,7 +139,7 @@ export class Totals {
   /** Forgets the cells of a slice that was dropped. Changed ones stay until they are written. */
   forget({ cells }: Slice): void {
     // From the last to the first, so that new cells will be written one behind the other.
-    for (const cell of cells.rows().sort().reverse()) {
+    for (const cell of descending(cells.rows(), this.used)) {
       if (this.state[cell]! & CELL.dirty) this.state[cell]! |= CELL.forgotten;
       else this.free(cell);
     }

@@ -68,7 +68,8 @@ class Loop implements RunLoop {
   private readonly startedAtMs = Date.now();
   private records = 0;
   private readonly samples: { atMs: number; records: number }[] = [{ atMs: Date.now(), records: 0 }];
-  private readonly lastRecordAtMs = new Map<number, number>();
+  /** By partition, with holes. */
+  private readonly lastRecordAtMs: (number | undefined)[] = [];
   private ledgerBefore!: LedgerCounts;
   /** Aborted when a commit fails, so that a loop that waits for records notices. */
   private readonly failed = new AbortController();
@@ -141,7 +142,7 @@ class Loop implements RunLoop {
     this.records += batch.count;
     for (let i = 0; i < batch.count; i++) {
       const partition = batch.partition[i]!;
-      if (i === 0 || partition !== batch.partition[i - 1]) this.lastRecordAtMs.set(partition, nowMs);
+      if (i === 0 || partition !== batch.partition[i - 1]) this.lastRecordAtMs[partition] = nowMs;
     }
   }
 
@@ -199,7 +200,9 @@ class Loop implements RunLoop {
   private quietPartitions(): Set<number> {
     const before = Date.now() - this.options.idleAfterMs;
     const quiet = new Set<number>();
-    for (const [partition, atMs] of this.lastRecordAtMs) if (atMs < before) quiet.add(partition);
+    this.lastRecordAtMs.forEach((atMs, partition) => {
+      if (atMs !== undefined && atMs < before) quiet.add(partition);
+    });
     return quiet;
   }
 
