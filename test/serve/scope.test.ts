@@ -239,8 +239,8 @@ describe('a token', () => {
   });
 
   test('ends a socket when it ends', async () => {
-    const short = await watching(await tokenOf('blue', 2_000));
-    expect(short.closedWith).toBeUndefined();
+    const short = await watching(await tokenOf('blue', 4_000));
+    await expect.poll(() => short.heard[0]).toMatchObject({ type: 'hello' });
     await expect.poll(() => short.closedWith).toBe(CLOSE_CODE.unauthorized);
   });
 

@@ -74,11 +74,12 @@ test('a sound end has no problems; a record, letter, verdict or file too many or
 
 /** The first letter of the topic once more, with another key. */
 async function doubleOneLetter(): Promise<void> {
-  const letters: { value: Buffer | null; headers: Record<string, string> }[] = [];
-  await readWhole(evidence.brokers, evidence.letterTopic, (_, { value, headers = {} }) => {
+  const letters: { partition: number; value: Buffer | null; headers: Record<string, string> }[] = [];
+  await readWhole(evidence.brokers, evidence.letterTopic, (partition, { value, headers = {} }) => {
     const texts = Object.entries(headers).map(([name, header]) => [name, String(header)]);
-    letters.push({ value, headers: Object.fromEntries(texts) as Record<string, string> });
+    letters.push({ partition, value, headers: Object.fromEntries(texts) as Record<string, string> });
   });
+  // In the partition of the first one, so that it is read behind it.
   await send(evidence.letterTopic, { ...letters[0]!, key: 'another key' });
 }
 

@@ -108,7 +108,7 @@ test('when the server is gone the page keeps its numbers, says how old they are,
   await dashboard.kill();
   await until('it is noticed', async () => (await delivery(page)) === 'offline');
   await page.getByText('No connection to the server').waitFor();
-  expect(await shownTotal(page)).toBe(3);
+  await expect.poll(() => shownTotal(page)).toBe(3);
   const again = await startServer('dashboard', ['--data-dir', dataDir, '--port', String(dashboard.port)]);
   processes.splice(processes.indexOf(dashboard), 1, again);
   await until('the socket is back', async () => (await delivery(page)) === 'live');

@@ -122,7 +122,7 @@ test('without Redis a click is redirected and shown all the same; with it again 
   await redis.kill();
   await click();
   await allShown();
-  for (const { page } of viewers) expect(await delivery(page)).toBe('live');
+  for (const { page } of viewers) await expect.poll(() => delivery(page)).toBe('live');
   await redis.start();
   await toldByRedis();
   await click();
@@ -133,7 +133,7 @@ test('without Kafka a click is redirected, and is on the chart once Kafka is bac
   await kafka.kill();
   await click();
   await click();
-  for (const { page } of viewers) expect(await shownTotal(page)).toBe(clicks - 2);
+  for (const { page } of viewers) await expect.poll(() => shownTotal(page)).toBe(clicks - 2);
   await kafka.start();
   await allShown();
 });
@@ -141,7 +141,7 @@ test('without Kafka a click is redirected, and is on the chart once Kafka is bac
 test('without PostgreSQL a known ad is redirected, and the page shows what it knows until it is back', async () => {
   await postgres.kill();
   await click();
-  for (const { page } of viewers) expect(await shownTotal(page)).toBe(clicks - 1);
+  for (const { page } of viewers) await expect.poll(() => shownTotal(page)).toBe(clicks - 1);
   await postgres.start();
   await allShown();
 });

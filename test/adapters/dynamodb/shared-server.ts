@@ -1,8 +1,14 @@
 // The shared DynamoDB Local of the run: every test has tables of its own by a prefix, and removes them.
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { beforeAll } from 'vitest';
 import { parseAddress } from '../../../src/adapters/dynamodb/address.js';
 import { tableNames } from '../../../src/adapters/dynamodb/tables.js';
-import { type Addresses, service } from '../../services.js';
+import { type Addresses, SERVICE_START_MS, service } from '../../services.js';
+
+// For every test file that imports this: it may have to fetch the server first.
+beforeAll(async () => {
+  await service('dynamodb');
+}, SERVICE_START_MS);
 
 /** The keys, where every AWS program looks for them. */
 export function setKeys({ accessKeyId, secretAccessKey }: Addresses['dynamodb']): void {
