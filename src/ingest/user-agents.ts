@@ -3,6 +3,7 @@
 //
 // ua-parser-js 1 (MIT; version 2 is AGPL): of 913 user agents it names the device of all, as do bowser 908 and
 // node-device-detector 912, the latter in 39 ms each. isbot is the list of crawlers that the field uses.
+import type { IncomingHttpHeaders } from 'node:http';
 import { createRequire } from 'node:module';
 import { isbot } from 'isbot';
 import { LRUCache } from 'lru-cache';
@@ -60,18 +61,17 @@ function deviceOf(userAgent: string): DeviceType {
 }
 
 /** Client hints, which say more than a frozen user agent: the kind of device, or undefined where they don't tell. */
-export function deviceOfHints(hints: {
-  formFactors: string | undefined;
-  mobile: string | undefined;
-  platform: string | undefined;
-}): DeviceType | undefined {
-  if (hints.formFactors !== undefined) {
-    if (/"Tablet"/.test(hints.formFactors)) return 'tablet';
-    if (/"Mobile"/.test(hints.formFactors)) return 'mobile';
-    if (/"Desktop"/.test(hints.formFactors)) return 'desktop';
-    if (/"(EInk|Watch|XR|Automotive)"/.test(hints.formFactors)) return 'other';
+export function deviceOfHints(headers: IncomingHttpHeaders): DeviceType | undefined {
+  const formFactors = headers['sec-ch-ua-form-factors'];
+  if (formFactors !== undefined) {
+    const said = String(formFactors);
+    if (said.includes('"Tablet"')) return 'tablet';
+    if (said.includes('"Mobile"')) return 'mobile';
+    if (said.includes('"Desktop"')) return 'desktop';
+    if (/"(EInk|Watch|XR|Automotive)"/.test(said)) return 'other';
   }
-  if (hints.mobile === '?1') return 'mobile';
+  const mobile = headers['sec-ch-ua-mobile'];
+  if (mobile === '?1') return 'mobile';
   // Nobody calls an Android that is no phone a desktop.
-  return hints.mobile === '?0' && hints.platform === '"Android"' ? 'tablet' : undefined;
+  return mobile === '?0' && headers['sec-ch-ua-platform'] === '"Android"' ? 'tablet' : undefined;
 }

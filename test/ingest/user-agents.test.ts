@@ -64,18 +64,17 @@ test('a text without an end is read no further than a user agent can reach', () 
 });
 
 test.each([
-  ['tablet', { formFactors: '"Tablet"', mobile: '?0' }],
-  ['mobile', { formFactors: '"Mobile"', mobile: '?0' }],
-  ['desktop', { formFactors: '"Desktop"' }],
-  ['other', { formFactors: '"XR"', mobile: '?1' }],
+  ['tablet', { 'form-factors': '"Tablet"', mobile: '?0' }],
+  ['mobile', { 'form-factors': '"Mobile"', mobile: '?0' }],
+  ['desktop', { 'form-factors': '"Desktop"' }],
+  ['other', { 'form-factors': '"XR"', mobile: '?1' }],
   ['mobile', { mobile: '?1' }],
   ['tablet', { mobile: '?0', platform: '"Android"' }],
   ['mobile', { mobile: '?1', platform: '"Android"' }],
   [undefined, { mobile: '?0', platform: '"Windows"' }],
   [undefined, { mobile: '?0' }],
-  [undefined, { formFactors: 'nonsense' }],
-])('hints: %s', (device, hints) => {
-  expect(deviceOfHints({ formFactors: undefined, mobile: undefined, platform: undefined, ...hints })).toBe(
-    device,
-  );
+  [undefined, { 'form-factors': 'nonsense' }],
+])('hints: %s %j', (device, hints) => {
+  const headers = Object.entries(hints).map(([name, value]) => [`sec-ch-ua-${name}`, value]);
+  expect(deviceOfHints(Object.fromEntries(headers))).toBe(device);
 });
