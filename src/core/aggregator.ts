@@ -92,6 +92,8 @@ export class Aggregator {
   /** The store has all cells of minutes before `exactFromMs` or ended by `closedMs`; of the others nobody knows. */
   private stored = { exactFromMs: -Infinity, closedMs: -Infinity };
   private storedMaxEventTimeMs = new Map<number, number>();
+  /** Some of a batch is booked and some is not; left so where judging has failed. */
+  private amidBatch = false;
 
   constructor(
     private readonly method: Method,
@@ -186,6 +188,7 @@ export class Aggregator {
    * the processor's cache.
    */
   push(batch: DecodedBatch): void {
+    this.amidBatch = true;
     const rebuilding = this.targets.size > 0;
     let beyond = false;
     for (let i = 0; i < batch.count; i++) {
@@ -212,6 +215,7 @@ export class Aggregator {
     }
     if (!rebuilding || this.rebuiltFromStart) this.moveFloor();
     if (rebuilding && this.targets.size === 0) this.finishRebuild();
+    this.amidBatch = false;
   }
 
   private judge(batch: DecodedBatch, i: number, book: PartitionBook, silent: boolean): void {
@@ -347,10 +351,10 @@ export class Aggregator {
   /**
    * Takes everything that changed since the last commit: the cells of open minutes only if it shall be `complete`,
    * or if the click that changed them last is of a `provisional` partition.
-   * While memory is rebuilt there is nothing to commit: undefined.
+   * While memory is rebuilt, or has to be since `push` has failed, there is nothing to commit: undefined.
    */
   commit({ complete, provisional }: CommitOptions): Commit | undefined {
-    if (this.targets.size > 0) return undefined;
+    if (this.amidBatch || this.targets.size > 0) return undefined;
     const checkpoint = this.checkpointChanged
       ? { floorMs: this.memory.floorMs, openPeriods: this.openPeriods }
       : undefined;

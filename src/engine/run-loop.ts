@@ -76,18 +76,22 @@ class Loop implements RunLoop {
 
   constructor(private readonly options: RunLoopOptions) {}
 
-  /** A new engine, from what the store holds. */
+  /** A new engine, from what the store holds. The one before has to have nothing to commit any more. */
   async restart(holdFor?: MemoryFloorError): Promise<void> {
     const { input, method, store } = this.options;
+    // A commit that ended behind the look at the store would be counted again.
     await this.committing;
-    this.ledgerBefore = await store.ledger();
+    const ledgerBefore = await store.ledger();
+    const state = await store.state();
+    const starts = await input.starts();
+    // From here to the end nobody else has a turn: who commits finds the old engine or the whole new one.
+    this.ledgerBefore = ledgerBefore;
     const quiet = input.seekable ? {} : { quietAfterRecords: Number.POSITIVE_INFINITY };
     this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
-    const state = await store.state();
     this.startCheck = holdFor && new LogStartCheck(holdFor.clicks, method);
     this.from = this.aggregator.restore(state, holdFor ? { holdFor } : {});
     const counted = new Set(state.positions.map(({ partition }) => partition));
-    for (const [partition, start] of await input.starts())
+    for (const [partition, start] of starts)
       if (!counted.has(partition)) this.aggregator.addPartition(partition, start);
     if (input.file?.lineNumbered && !holdFor)
       this.from = fromLine(firstNeededLine(state), input.partitionCount);
