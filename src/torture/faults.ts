@@ -9,7 +9,8 @@ export interface Victims {
   runs: readonly { program: Program; dataDir: string }[];
   lake: Program;
   kafka: Service;
-  postgres: Service;
+  /** The server of the first store; undefined: it is a file. */
+  store: Service | undefined;
   /** Of the store that follows, where there is one. */
   follower: Service | undefined;
   load: Load;
@@ -28,9 +29,34 @@ export type Fault = (victims: Victims) => Promise<void>;
 /** A server is away for so long at most. */
 const AWAY_MS_MAX = 6000;
 
-/** By the name under which each is logged. */
-export const FAULTS: Readonly<Record<string, Fault>> = {
+/** What can strike here, by the name under which each is logged. */
+export function faultsOf({
+  runs,
+  store,
+  follower,
+}: Pick<Victims, 'runs' | 'store' | 'follower'>): Readonly<Record<string, Fault>> {
+  return {
+    ...FAULTS,
+    ...(runs.length > 1 ? STANDBY_FAULTS : {}),
+    ...(store ? outagesOf('the store', () => store) : {}),
+    ...(follower ? outagesOf('the store that follows', () => follower) : {}),
+  };
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
   'kill the active run': async (victims) => active(victims).kill(),
+  'stop the active run in good order': async (victims) => active(victims).interrupt(),
+  'kill the lake': async ({ lake }) => lake.kill(),
+  ...outagesOf('the broker', (victims) => victims.kafka),
+  'pause the active run past its session, then wake it': (victims) => nap(victims, active(victims)),
+  'pause the lake past its session, then wake it': (victims) => nap(victims, victims.lake),
+  'add partitions': async (victims) => {
+    if (await victims.addPartitions()) await victims.load.restart();
+  },
+  'delete old records': (victims) => victims.deleteOldRecords(),
+};
+
+const STANDBY_FAULTS: Readonly<Record<string, Fault>> = {
   'kill the active run, and the next one as it takes over': async (victims) => {
     active(victims).kill();
     await victims.sleep(between(victims, 500, 3000));
@@ -40,33 +66,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'kill both runs': async ({ runs }) => {
     for (const { program } of runs) program.kill();
   },
-  'stop the active run in good order': async (victims) => active(victims).interrupt(),
-  'kill the lake': async ({ lake }) => lake.kill(),
-  'kill the broker': (victims) => outage(victims, victims.kafka),
-  'kill the broker, then the active run': (victims) =>
-    outage(victims, victims.kafka, () => active(victims).kill()),
-  'kill PostgreSQL': (victims) => outage(victims, victims.postgres),
-  'kill PostgreSQL, then the active run': (victims) =>
-    outage(victims, victims.postgres, () => active(victims).kill()),
-  'pause the active run past its session, then wake it': (victims) => nap(victims, active(victims)),
-  'pause the lake past its session, then wake it': (victims) => nap(victims, victims.lake),
-  'pause the broker': (victims) => silence(victims, victims.kafka),
-  'pause PostgreSQL': (victims) => silence(victims, victims.postgres),
-  'add partitions': async (victims) => {
-    if (await victims.addPartitions()) await victims.load.restart();
-  },
-  'delete old records': (victims) => victims.deleteOldRecords(),
 };
 
-/** What strikes a store that follows. */
-export const FOLLOWER_FAULTS: Readonly<
-  Record<string, (victims: Victims, follower: Service) => Promise<void>>
-> = {
-  'kill the store that follows': (victims, follower) => outage(victims, follower),
-  'kill the store that follows, then the active run': (victims, follower) =>
-    outage(victims, follower, () => active(victims).kill()),
-  'pause the store that follows': (victims, follower) => silence(victims, follower),
-};
+/** What strikes a server. */
+function outagesOf(name: string, server: (victims: Victims) => Service): Readonly<Record<string, Fault>> {
+  return {
+    [`kill ${name}`]: (victims) => outage(victims, server(victims)),
+    [`kill ${name}, then the active run`]: (victims) =>
+      outage(victims, server(victims), () => active(victims).kill()),
+    [`pause ${name}`]: (victims) => silence(victims, server(victims)),
+  };
+}
 
 /** Deals the faults' names: each once in random order, and so on. */
 export function* deal(random: Random, names: readonly string[]): Generator<string> {

@@ -1,10 +1,15 @@
 // Retention, in minutes instead of days: what is old in the topic of clicks is deleted, as far as nobody needs it any
 // more. It is looked at before, so that in the end all can still be held against it.
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import pg from 'pg';
-import type { Evidence } from './proof.js';
+import { openReader } from '../stores/open-store.js';
+import { type Evidence, lettersOf, storedLetters } from './proof.js';
 import { type Census, quietKafka, rangesOf, takeCensus } from './topic-census.js';
+
+/** Letters of a store that works are in the topic after so long. */
+const TOLD_MS = 15_000;
+const POLL_MS = 500;
 
 /**
  * Deletes the records that a run's memory, the letters under way and the lake need no more. Gives how many. Throws if a
@@ -37,22 +42,38 @@ export async function deleteOldRecords(evidence: Evidence, census: Census): Prom
   return records;
 }
 
-/** Below these a run starts no reading, and no letter waits whose record would have to be read again. */
-async function storeLimits({ store, schema }: Evidence): Promise<Map<number, number>> {
-  const client = new pg.Client(store);
-  await client.connect();
+/**
+ * Below these a run starts no reading, and no letter waits whose record would have to be read again. Letters are told in
+ * the order in which they came and went: when the topic tells of a record that was not counted at the look at the store,
+ * or of just the letters that it had, all is told that had happened then; what happens later is about records that
+ * memory still needs. Throws if the letters don't come.
+ */
+async function storeLimits({ store, brokers, letterTopic }: Evidence): Promise<Map<number, number>> {
+  const { positions, stored } = await lookAt(store);
+  const counted = new Map(positions.map(({ partition, position }) => [partition, position]));
+  const isNewer = (place: string): boolean => {
+    const [partition, offset] = place.split(':').map(Number);
+    return offset! >= (counted.get(partition!) ?? 0);
+  };
+  for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += POLL_MS) {
+    const { letters } = await lettersOf(brokers, letterTopic);
+    const same = [...letters].filter(([place, verdict]) => stored.get(place) === verdict).length;
+    const areEqual = same === stored.size && letters.size === stored.size;
+    if (areEqual || [...letters.keys()].some(isNewer)) {
+      return new Map(positions.map(({ partition, rewindOffset }) => [partition, rewindOffset]));
+    }
+    await sleep(POLL_MS);
+  }
+  throw new Error('dead letters wait in the store');
+}
+
+async function lookAt(place: Evidence['store']) {
+  const reader = await openReader(place);
   try {
-    await client.query(`SET search_path = ${schema}`);
-    const { rows } = await client.query<{ partition: number; needed: number }>(
-      `SELECT partition, min(needed)::float8 AS needed FROM (
-         SELECT partition, rewind_offset AS needed FROM positions
-         UNION ALL SELECT partition, "offset" FROM dead_letters, letter_stream WHERE arrival > published
-         UNION ALL SELECT partition, "offset" FROM withdrawn_letters, letter_stream WHERE arrival > published
-       ) AS needs GROUP BY partition`,
-    );
-    return new Map(rows.map(({ partition, needed }) => [partition, needed]));
+    const { positions } = await reader.standing();
+    return { positions, stored: await storedLetters(reader) };
   } finally {
-    await client.end();
+    await reader.close();
   }
 }
 

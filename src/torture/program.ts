@@ -130,3 +130,22 @@ export function activeOf<P extends { program: Program; dataDir: string }>(runs: 
     return pid !== undefined && pid === program.pid;
   });
 }
+
+/** Runs a command to its end; `output` is what it wrote to standard output and standard error. */
+export async function clickAgg(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}

@@ -1,9 +1,12 @@
-// After a storm: everything is held against what Kafka itself says that the topic holds. Nothing here uses the code
-// that is tried; the one exception, `reconcile`, is asked as its users ask it.
+// After a storm: everything is held against what Kafka itself says that the topic holds. The store is asked as its users
+// ask it, so that the proof is the same whatever the store is; nothing else here uses the code that is tried.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import pg from 'pg';
+import { VERDICTS } from '../core/method.js';
+import type { DeadLetter } from '../core/ports/commit.js';
+import type { StoreReader } from '../core/ports/store.js';
+import { openReader, type StorePlace } from '../stores/open-store.js';
 import {
   type Census,
   digestOf,
@@ -17,9 +20,7 @@ export interface Evidence {
   brokers: string;
   topic: string;
   letterTopic: string;
-  /** Of the store, with its schema. */
-  store: string;
-  schema: string;
+  store: StorePlace;
   /** A folder. */
   lake: string;
 }
@@ -39,34 +40,30 @@ export async function prove(evidence: Evidence, before: Census = newCensus()): P
   const seen = await takeCensus(evidence.brokers, evidence.topic, before);
   const census = seen.partitions;
   const problems: string[] = [];
-  const client = new pg.Client(evidence.store);
-  await client.connect();
+  const store = await openReader(evidence.store, { allowScan: true });
   try {
-    await client.query(`SET search_path = ${evidence.schema}`);
-    const verdicts = await proveLedger(client, census, problems);
-    const letters = await proveLetters(client, evidence, { verdicts, bytes: seen.bytes }, problems);
+    const verdicts = await proveLedger(store, census, problems);
+    const letters = await proveLetters(store, evidence, { verdicts, bytes: seen.bytes }, problems);
     await proveLake(evidence.lake, census, problems);
     const records = [...census.values()].reduce((sum, { records }) => sum + records, 0);
     return { problems, records, partitions: census.size, verdicts, ...letters };
   } finally {
-    await client.end();
+    await store.close();
   }
 }
 
-const VERDICTS = ['invalid', 'too_late', 'duplicate', 'invalid_traffic', 'double_click', 'bot', 'billable'];
+/** Letters that the store is asked for at a time. */
+const LETTERS_PAGE = 1000;
 
 /** Every record of every partition has one verdict, and the totals hold the billable ones. */
 async function proveLedger(
-  client: pg.Client,
+  store: StoreReader,
   census: ReadonlyMap<number, PartitionCensus>,
   problems: string[],
 ): Promise<Record<string, number>> {
-  const sums = VERDICTS.map((verdict) => `sum(${verdict})::float8 AS ${verdict}`).join(', ');
-  const { rows } = await client.query<Record<string, number>>(
-    `SELECT l.partition, p.position::float8, ${sums} FROM ledger AS l JOIN positions AS p USING (partition)
-     GROUP BY l.partition, p.position`,
-  );
-  const counted = new Map(rows.map((row) => [row.partition!, row]));
+  const counted = await store.ledgerByPartition();
+  const { positions } = await store.standing();
+  const reached = new Map(positions.map(({ partition, position }) => [partition, position]));
   const verdicts: Record<string, number> = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0]));
   for (const [partition, { records, firstOffset, lastOffset }] of census) {
     const row = counted.get(partition);
@@ -75,38 +72,70 @@ async function proveLedger(
     if (inLedger !== records) {
       problems.push(`partition ${partition} holds ${records} records, the ledger has ${inLedger}`);
     }
-    if (row?.position !== lastOffset + 1) {
-      problems.push(`partition ${partition} ends at ${lastOffset}, the position is ${row?.position}`);
+    const position = reached.get(partition);
+    if (position !== lastOffset + 1) {
+      problems.push(`partition ${partition} ends at ${lastOffset}, the position is ${position}`);
     }
     if (records !== lastOffset - firstOffset + 1) {
       problems.push(`partition ${partition} has holes: ${records} records up to offset ${lastOffset}`);
     }
   }
-  const totals = await client.query<{ clicks: number }>(
-    'SELECT coalesce(sum(clicks), 0)::float8 AS clicks FROM totals',
-  );
-  const { clicks } = totals.rows[0]!;
+  const clicks = await clicksOf(store);
   if (clicks !== verdicts.billable) {
     problems.push(`the totals hold ${clicks} clicks, the ledger ${verdicts.billable} billable ones`);
   }
   return verdicts;
 }
 
+/** All clicks of all cells, as the totals have them. */
+async function clicksOf(store: StoreReader): Promise<number> {
+  const all = {
+    fromMs: undefined,
+    toMs: undefined,
+    adIds: [],
+    campaignIds: [],
+    countries: [],
+    deviceTypes: [],
+  };
+  let clicks = 0;
+  for await (const rows of store.pages({ ...all, groupBy: [], limit: undefined, top: false })) {
+    for (const row of rows) clicks += Number(row.clicks);
+  }
+  return clicks;
+}
+
+/** The verdict of each letter that is in the store, by `partition:offset`. */
+export async function storedLetters(store: StoreReader): Promise<Map<string, DeadLetter['verdict']>> {
+  const found = new Map<string, DeadLetter['verdict']>();
+  let after = { partition: -1, offset: -1 };
+  for (;;) {
+    const filter = { verdict: undefined, reason: undefined, at: [], after, limit: LETTERS_PAGE };
+    const page = await store.deadLetters(filter);
+    for (const { partition, offset, verdict } of page) found.set(`${partition}:${offset}`, verdict);
+    if (page.length < LETTERS_PAGE) return found;
+    after = page.at(-1)!;
+  }
+}
+
 /** The letters of the store are those of the ledger, and the topic tells of each once, with its record's bytes. */
 async function proveLetters(
-  client: pg.Client,
+  store: StoreReader,
   { brokers, letterTopic }: Evidence,
   { verdicts, bytes }: { verdicts: Readonly<Record<string, number>>; bytes: Census['bytes'] },
   problems: string[],
 ): Promise<Pick<Proof, 'deadLetters' | 'withdrawn'>> {
-  const { rows } = await client.query<{ place: string; verdict: string }>(
-    `SELECT partition || ':' || "offset" AS place, verdict FROM dead_letters`,
-  );
-  const stored = new Map(rows.map(({ place, verdict }) => [place, verdict]));
-  for (const verdict of ['invalid', 'too_late', 'invalid_traffic', 'bot']) {
-    const letters = rows.filter((row) => row.verdict === verdict).length;
+  const stored = await storedLetters(store);
+  const verdictsOfLetters = [...stored.values()];
+  const counts = await store.deadLetterCounts();
+  for (const verdict of ['invalid', 'too_late', 'invalid_traffic', 'bot'] as const) {
+    const letters = verdictsOfLetters.filter((each) => each === verdict).length;
     if (letters !== verdicts[verdict]) {
       problems.push(`${letters} dead letters are ${verdict}, of ${verdicts[verdict]} such records`);
+    }
+    const ofVerdict = counts.filter((each) => each.verdict === verdict);
+    const counted = ofVerdict.reduce((sum, { count }) => sum + count, 0);
+    if (counted !== letters) {
+      problems.push(`the store counts ${counted} dead letters as ${verdict}, it has ${letters}`);
     }
   }
   const told = await lettersOf(brokers, letterTopic);
@@ -131,7 +160,7 @@ async function proveLetters(
   return { deadLetters: stored.size, withdrawn: told.withdrawn };
 }
 
-interface Told {
+export interface Told {
   /** Verdict by `partition:offset`, as they stand after all events. */
   letters: Map<string, string>;
   /** How often each event of a store is there. */
@@ -141,7 +170,8 @@ interface Told {
   withdrawn: number;
 }
 
-async function lettersOf(brokers: string, letterTopic: string): Promise<Told> {
+/** What the topic of dead letters tells. */
+export async function lettersOf(brokers: string, letterTopic: string): Promise<Told> {
   const events = new Map<string, number>();
   const newest = new Map<string, { sequence: number; verdict: string }>();
   let withdrawn = 0;

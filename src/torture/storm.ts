@@ -1,27 +1,22 @@
-// A storm: real Kafka, real PostgreSQL, real processes of click-agg under load, while they are killed, paused and
+// A storm: real Kafka, a real store, real processes of click-agg under load, while they are killed, paused and
 // started again at random moments; then calm, and the proof that nothing was lost and nothing counted twice.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import pg from 'pg';
 import { Random } from '../core/loadgen/random.js';
-import type { PartName } from '../services/part.js';
+import { UserError } from '../errors.js';
 import { killService, type Service, startService } from '../services/service.js';
-import { STORE_SERVERS, type StoreName } from '../services/store-servers.js';
+import { openReader } from '../stores/open-store.js';
 import { type Bursts, startBursts } from './bursts.js';
-import { deal, FAULTS, FOLLOWER_FAULTS, type Victims } from './faults.js';
+import { deal, faultsOf, type Victims } from './faults.js';
 import { type Load, startLoad } from './load.js';
 import { deleteOldRecords } from './old-records.js';
-import { activeOf, Program } from './program.js';
+import { activeOf, clickAgg, Program } from './program.js';
 import { type Proof, prove } from './proof.js';
+import { type FirstStore, type StoreName, type StormStores, startStores } from './stores.js';
 import { type Census, endsOf, newCensus, quietKafka } from './topic-census.js';
 
-const BIN = fileURLToPath(new URL('../../bin/click-agg.js', import.meta.url));
 const TOPIC = 'clicks';
-const SCHEMA = 'click_agg';
 const SESSION_TIMEOUT_MS = 6000;
 const PARTITIONS_FIRST = 4;
 const PARTITIONS_ADDED = 2;
@@ -43,8 +38,10 @@ export interface StormOptions {
   /** Here live the lake, the programs' own files and their logs. */
   directory: string;
   /** The folder of a server. */
-  serverFolder: (name: PartName | 'follower') => string;
-  /** Another store, which follows PostgreSQL. */
+  serverFolder: (name: 'kafka' | 'store' | 'follower') => string;
+  /** The store that holds the positions. */
+  store: FirstStore;
+  /** Another store, which follows the first. */
   follower?: StoreName | undefined;
   /** Records a second. */
   rate: number;
@@ -88,17 +85,13 @@ export async function storm(options: StormOptions): Promise<StormOutcome> {
   } finally {
     scene?.bursts.abandon();
     for (const program of scene?.programs ?? []) await program.discard();
-    for (const name of ['kafka', 'postgres', 'follower'] as const)
-      await killService(options.serverFolder(name));
+    for (const name of ['kafka', 'store', 'follower'] as const) await killService(options.serverFolder(name));
   }
 }
 
-interface Scene {
+interface Scene extends StormStores {
   kafka: Service;
-  postgres: Service;
-  follower: Service | undefined;
-  /** What names the stores to a run, beside the environment. */
-  stores: readonly string[];
+  /** Of all processes. */
   environment: Record<string, string>;
   programs: readonly Program[];
   runs: Victims['runs'];
@@ -114,69 +107,53 @@ interface Scene {
 async function setUp(options: StormOptions): Promise<Scene> {
   const { directory, serverFolder, seed, rate, say } = options;
   const kafka = await startService('kafka', { directory: serverFolder('kafka'), say });
-  const postgres = await startService('postgres', { directory: serverFolder('postgres'), say });
+  const stores = await startStores(options);
   const brokers = kafka.address.brokers!;
-  const store = postgres.address.url!;
   const environment = {
+    ...stores.environment,
     CLICK_AGG_BROKERS: brokers,
-    CLICK_AGG_STORE: `${store}?schema=${SCHEMA}`,
     CLICK_AGG_TOPIC: TOPIC,
-    CLICK_AGG_LAKE: join(directory, 'lake'),
     CLICK_AGG_KAFKA_SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS}ms`,
     NO_COLOR: '1',
   };
-  const { follower, stores } = await followerOf(options, environment);
   const made = await clickAgg(['topics', 'create', '--partitions', String(PARTITIONS_FIRST)], environment);
   if (made.code !== 0) throw new Error(`topics create: ${made.output}`);
   const start = (name: string, args: readonly string[]) =>
     new Program({ name, directory, environment, endless: true, args: () => args });
-  // The lake of its own process, so that killing one leaves the other.
-  const { CLICK_AGG_LAKE: lakePlace, ...runEnvironment } = environment;
-  const runs = ['run-a', 'run-b'].map((name) => {
-    const dataDir = join(directory, name);
+  const runs = dataDirsOf(options).map((dataDir, number) => {
     mkdirSync(dataDir, { recursive: true });
-    const args = ['run', '--data-dir', dataDir, '--quiet', ...stores];
-    const how = { name, directory, environment: runEnvironment, endless: true, args: () => args };
-    return { program: new Program(how), dataDir };
+    const args = ['run', '--data-dir', dataDir, '--quiet', ...storeArgs(stores)];
+    return { program: start(`run-${'ab'[number]}`, args), dataDir };
   });
-  const lakeArgs = [
-    '--data-dir',
-    join(directory, 'lake-state'),
-    '--flush-interval',
-    '3s',
-    '--compact-every',
-    '20s',
-  ];
-  const lake = start('lake', ['lake', ...lakeArgs, '--older-than', '5s', '--quiet']);
+  const lakePlace = join(directory, 'lake');
+  // The lake of its own process, so that killing one leaves the other.
+  const lakeFiles = ['--lake', lakePlace, '--data-dir', join(directory, 'lake-state')];
+  const lakeTimes = ['--flush-interval', '3s', '--compact-every', '20s', '--older-than', '5s'];
+  const lake = start('lake', ['lake', ...lakeFiles, ...lakeTimes, '--quiet']);
   const load = startLoad({ directory, environment, topic: TOPIC, seed, rate, pace: 60 });
   const bursts = startBursts(brokers, TOPIC, load.eventTimeMs);
   const programs = [...runs.map(({ program }) => program), lake, load.program];
   return {
-    ...{ kafka, postgres, follower, stores, environment, runs, lake, load, bursts, programs },
+    ...{ ...stores, kafka, environment, runs, lake, load, bursts, programs },
     ...{ census: newCensus(), deletedRecords: 0 },
     evidence: {
-      ...{ brokers, store, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, schema: SCHEMA },
-      lake: lakePlace,
+      ...{ brokers, topic: TOPIC, letterTopic: `${TOPIC}.dead-letters`, lake: lakePlace },
+      store: { dataDir: runs[0]!.dataDir, store: stores.places[0] },
     },
   };
 }
 
-/** Starts the store that follows, and puts into the environment what it needs there. */
-async function followerOf(
-  { follower: name, serverFolder, say }: StormOptions,
-  environment: Record<string, string>,
-): Promise<Pick<Scene, 'follower' | 'stores'>> {
-  if (name === undefined) return { follower: undefined, stores: [] };
-  const { part, place } = STORE_SERVERS[name];
-  const follower = await startService(part, { directory: serverFolder('follower'), say });
-  const { url, environment: more } = place(follower.address);
-  Object.assign(environment, more);
-  if (name === 'cassandra') {
-    const made = await clickAgg(['store', 'init', '--store', url], environment);
-    if (made.code !== 0) throw new Error(`store init: ${made.output}`);
-  }
-  return { follower, stores: ['--store', environment.CLICK_AGG_STORE!, '--store', url] };
+/**
+ * The data directory of each run. A file can only be counted into by those who share its directory; there a queue for a
+ * store that follows belongs to one process.
+ */
+function dataDirsOf({ directory, store, follower }: StormOptions): string[] {
+  if (store !== 'duckdb') return ['run-a', 'run-b'].map((name) => join(directory, name));
+  const shared = join(directory, 'run');
+  return follower ? [shared] : [shared, shared];
 }
+
+const storeArgs = ({ places }: StormStores): string[] => places.flatMap((place) => ['--store', place]);
 
 /** Deals out faults for the time that was asked for. */
 async function rage(options: StormOptions, scene: Scene): Promise<Record<string, number>> {
@@ -193,17 +170,15 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
   await untilActive(victims);
   const startedMs = Date.now();
   const count: Record<string, number> = {};
-  const { follower } = scene;
-  const names = Object.keys(follower ? { ...FAULTS, ...FOLLOWER_FAULTS } : FAULTS);
-  for (const name of deal(random, names)) {
+  const faults = faultsOf(scene);
+  for (const name of deal(random, Object.keys(faults))) {
     // Some strike what works, some what still recovers from the one before.
     if (random.unit() < RECOVERED_SHARE) await untilActive(victims);
     await victims.sleep(QUIET_MS_MIN + random.below(QUIET_MS_MAX - QUIET_MS_MIN));
     const atMs = Date.now() - startedMs;
     if (atMs >= durationMs) break;
     say(`${(atMs / 1000).toFixed(0)} s: ${name}`);
-    if (follower && FOLLOWER_FAULTS[name]) await FOLLOWER_FAULTS[name](victims, follower);
-    else await FAULTS[name]!(victims);
+    await faults[name]!(victims);
     count[name] = (count[name] ?? 0) + 1;
   }
   return count;
@@ -239,29 +214,29 @@ async function addPartitions(brokers: string): Promise<boolean> {
 
 /** Ends the load, waits until all is counted and kept, ends the programs. Gives what went wrong. */
 async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string[]> {
-  const { environment, evidence, load, bursts, runs, lake, stores } = scene;
+  const { environment, evidence, load, bursts, runs, lake, places } = scene;
   const problems: string[] = [];
   await load.stop();
   await bursts.stop();
   const ends = await endsOf(evidence.brokers, TOPIC);
-  const behind = await untilCounted(evidence, ends, signal);
+  const behind = await untilCounted(evidence.store, ends, signal);
   if (behind.length > 0) problems.push(`not counted after ${CALM_MS / 1000} s: ${behind.join(', ')}`);
   for (const program of [...runs.map(({ program }) => program), lake]) await program.stop();
-  const dataDir = ['--data-dir', runs[0]!.dataDir];
-  const { CLICK_AGG_LAKE: _, ...runEnvironment } = environment;
-  // What a clean stop leaves open, one more run to the end closes: letters under way, the lake's last records.
-  for (const [args, env] of [
+  const stores = storeArgs(scene);
+  const lakeArgs = ['--lake', evidence.lake];
+  const [dataDir, ...others] = [...new Set(runs.map((run) => run.dataDir))];
+  for (const args of [
     // What waits on the disk of the other run for the store that follows goes there first.
-    ...(stores.length === 0
+    ...(places.length === 1
       ? []
-      : [[['run', '--data-dir', runs[1]!.dataDir, '--until-end', ...stores], runEnvironment] as const]),
-    [['run', ...dataDir, '--until-end', ...stores], runEnvironment],
-    [['lake', ...dataDir, '--until-end'], environment],
-    [['lake', 'verify', ...dataDir], environment],
-    [['reconcile', ...dataDir], environment],
-    ...(stores.length === 0 ? [] : [[['reconcile', ...dataDir, ...stores.slice(2)], environment] as const]),
-  ] as const) {
-    const { code, output } = await clickAgg(args, env);
+      : others.map((other) => ['run', '--data-dir', other, '--until-end', ...stores])),
+    // What a clean stop leaves open, one more run to the end closes: letters under way, the lake's last records.
+    ['run', '--data-dir', dataDir!, '--until-end', ...stores],
+    ['lake', '--data-dir', dataDir!, '--until-end', ...lakeArgs],
+    ['lake', 'verify', '--data-dir', dataDir!, ...lakeArgs],
+    ...places.map((place) => ['reconcile', '--data-dir', dataDir!, '--store', place, ...lakeArgs]),
+  ]) {
+    const { code, output } = await clickAgg(args, environment);
     say(output.trim());
     if (code !== 0) problems.push(`${args.join(' ')} ended with ${code}: ${output}`);
   }
@@ -270,44 +245,34 @@ async function calm(scene: Scene, { signal, say }: StormOptions): Promise<string
 
 /** Partitions that the store has not counted to their ends when time is over. */
 async function untilCounted(
-  { store, schema }: Scene['evidence'],
+  place: Scene['evidence']['store'],
   ends: ReadonlyMap<number, number>,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const client = new pg.Client(store);
-  await client.connect();
-  try {
-    const untilMs = Date.now() + CALM_MS;
-    for (;;) {
-      const { rows } = await client.query<{ partition: number; position: number }>(
-        `SELECT partition, position::float8 FROM ${schema}.positions`,
+  let positions = new Map<number, number>();
+  for (const untilMs = Date.now() + CALM_MS; ; await sleep(POLL_MS, undefined, { signal })) {
+    positions = (await positionsOf(place)) ?? positions;
+    const behind = [...ends].filter(([partition, end]) => (positions.get(partition) ?? 0) < end);
+    if (behind.length === 0 || Date.now() > untilMs) {
+      return behind.map(
+        ([partition, end]) => `partition ${partition} at ${positions.get(partition) ?? 0} of ${end}`,
       );
-      const positions = new Map(rows.map(({ partition, position }) => [partition, position]));
-      const behind = [...ends].filter(([partition, end]) => (positions.get(partition) ?? 0) < end);
-      if (behind.length === 0 || Date.now() > untilMs) {
-        return behind.map(([p, end]) => `partition ${p} at ${positions.get(p) ?? 0} of ${end}`);
-      }
-      await sleep(POLL_MS, undefined, { signal });
     }
-  } finally {
-    await client.end();
   }
 }
 
-async function clickAgg(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [BIN, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
+/** Next offsets to count; undefined: the store can't be asked just now, by a run that begins or a server that recovers. */
+async function positionsOf(place: Scene['evidence']['store']): Promise<Map<number, number> | undefined> {
+  try {
+    const reader = await openReader(place);
+    try {
+      const { positions } = await reader.standing();
+      return new Map(positions.map(({ partition, position }) => [partition, position]));
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return undefined;
   }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
 }

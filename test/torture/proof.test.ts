@@ -19,13 +19,14 @@ beforeAll(async () => {
   const { brokers } = await service('kafka');
   const { url: store } = await service('postgres');
   const lake = join(folder.path, 'lake');
-  evidence = { brokers, store, schema, lake, topic, letterTopic: `${topic}.dead-letters` };
+  const place = { dataDir: join(folder.path, 'data-dir'), store: `${store}?schema=${schema}` };
+  evidence = { brokers, store: place, lake, topic, letterTopic: `${topic}.dead-letters` };
   const env = {
     CLICK_AGG_BROKERS: brokers,
     CLICK_AGG_TOPIC: topic,
-    CLICK_AGG_STORE: `${store}?schema=${schema}`,
+    CLICK_AGG_STORE: place.store,
     CLICK_AGG_GROUP: topic,
-    CLICK_AGG_DATA_DIR: join(folder.path, 'data-dir'),
+    CLICK_AGG_DATA_DIR: place.dataDir,
   };
   for (const args of [
     ['topics', 'create', '--partitions', '2'],
@@ -103,7 +104,7 @@ function removeOneFile(): void {
 }
 
 async function sql(text: string): Promise<void> {
-  const client = new pg.Client(evidence.store);
+  const client = new pg.Client((await service('postgres')).url);
   await client.connect();
   try {
     await client.query(text);

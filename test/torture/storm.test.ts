@@ -18,7 +18,7 @@ test(
     console.log(lines[0]);
     const signal = new AbortController().signal;
     const outcome = await storm({
-      ...{ seed, directory, signal, durationMs: FAULTS_MS, rate: 300 },
+      ...{ seed, directory, signal, durationMs: FAULTS_MS, rate: 300, store: 'postgres' },
       // They end with the run of the tests, even if this test doesn't.
       serverFolder: (name) => join(inject('servicesFolder'), `storm-${name}`),
       say: (line) => lines.push(line),
