@@ -1,10 +1,11 @@
 // One store that follows another: it makes the commits that wait in the queue, in order, each once. Whatever stands in
 // its way is told and waited for, and nobody else waits with it.
-import { RepeatedWarning } from '../adapters/kafka/repeated-warning.js';
+
 import type { FollowerStatus } from '../core/live-status.js';
 import type { Store } from '../core/ports/store.js';
 import { FencedError, UserError } from '../errors.js';
 import { pause } from '../pause.js';
+import { RepeatedWarning } from '../repeated-warning.js';
 import type { Leading } from './commit-frames.js';
 import type { CommitQueue } from './commit-queue.js';
 import { lineageOf } from './turns.js';

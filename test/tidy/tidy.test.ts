@@ -23,11 +23,12 @@ function roomOf(path: string): string {
     .join('/');
 }
 
-/** Anybody may: the world's errors, the version, a wait that can be ended, and how a data directory is locked and written safely. */
+/** Anybody may: the world's errors, the version, a wait that can be ended, a trouble told now and again, and how a data directory is locked and written safely. */
 const OPEN_TO_ALL = [
   'src/errors',
   'src/version',
   'src/pause',
+  'src/repeated-warning',
   'src/adapters/embedded/lock',
   'src/adapters/embedded/layout',
   'package',
@@ -51,7 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core'],
   spool: ['core', 'adapters/embedded', 'adapters/kafka'],
   // Whoever copies a store compares snapshots, which are Parquet files.
-  followers: ['core', 'adapters/embedded', 'adapters/kafka', 'adapters/duckdb'],
+  followers: ['core', 'adapters/embedded', 'adapters/duckdb'],
   stores: [
     'core',
     'live',

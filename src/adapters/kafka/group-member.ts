@@ -5,10 +5,10 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, ConsumerCrashEvent, EachBatchPayload } from 'kafkajs';
 import type { Positions } from '../../core/ports/log.js';
 import type { UserError } from '../../errors.js';
+import { RepeatedWarning } from '../../repeated-warning.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
 import { askedOffset, batchesOf, type FetchedBatch, runFetching } from './fetched-batches.js';
 import { oneOwnerAssigner } from './one-owner-assigner.js';
-import { RepeatedWarning } from './repeated-warning.js';
 import { isWorldly, lastingError, troubleOf } from './world-errors.js';
 
 const FETCH_BYTES_MAX = 8 * 1_048_576;

@@ -1,8 +1,9 @@
 // Asks where a topic's partitions begin and end, once at a time, and waits out a cluster that is not to be had.
+
+import type { RepeatedWarning } from '../../repeated-warning.js';
 import type { KafkaConnection } from './connection.js';
 import { nameOf } from './connection.js';
 import type { Ranges } from './log-range.js';
-import type { RepeatedWarning } from './repeated-warning.js';
 import { type TopicView, UnknownTopic, unknownTopic } from './topic-view.js';
 import { isWorldly, lastingError, troubleOf } from './world-errors.js';
 

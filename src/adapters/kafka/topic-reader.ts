@@ -4,12 +4,12 @@
 import type { RawBatch } from '../../core/batches.js';
 import type { Positions, SourceOptions } from '../../core/ports/log.js';
 import { OwnershipLostError } from '../../errors.js';
+import { RepeatedWarning } from '../../repeated-warning.js';
 import { type Fetched, GroupMember } from './group-member.js';
 import type { KafkaSourceOptions } from './kafka-source.js';
 import { Lanes } from './lanes.js';
 import { checkRange, type Ranges, wasTruncated } from './log-range.js';
 import { RangeWatch } from './range-watch.js';
-import { RepeatedWarning } from './repeated-warning.js';
 import type { TopicView } from './topic-view.js';
 
 /** How often it is looked where the log begins and ends. */

@@ -3,9 +3,9 @@
 import type { Producer } from 'kafkajs';
 import type { RawBatch } from '../../core/batches.js';
 import { UserError } from '../../errors.js';
+import { RepeatedWarning } from '../../repeated-warning.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
 import { OutgoingBatches } from './produced-batches.js';
-import { RepeatedWarning } from './repeated-warning.js';
 import { TopicView } from './topic-view.js';
 import { openTopics } from './topics.js';
 import { isWorldly, kafkaError, lastingError, rootCause, troubleOf } from './world-errors.js';

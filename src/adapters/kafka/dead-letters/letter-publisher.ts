@@ -4,8 +4,8 @@
 import type { LetterOutbox } from '../../../core/ports/letters.js';
 import { FencedError } from '../../../errors.js';
 import { pause } from '../../../pause.js';
+import { RepeatedWarning } from '../../../repeated-warning.js';
 import { type KafkaConnection, nameOf } from '../connection.js';
-import { RepeatedWarning } from '../repeated-warning.js';
 import { UnknownTopic } from '../topic-view.js';
 import { isWorldly, lastingError, rootCause, troubleOf } from '../world-errors.js';
 import type { LetterOrigin } from './letter-message.js';
