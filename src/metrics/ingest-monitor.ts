@@ -1,9 +1,8 @@
 // An ingest server that is watched: what it answered, what waits to be sent, who knew the ads, whether it is well.
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { VERSION } from '../version.js';
+import { Gauge, Histogram } from 'prom-client';
 import { TotalCounter } from './counter.js';
 import type { Health } from './health.js';
-import { startHttpServer } from './http-server.js';
+import { newRegistry, startMonitor } from './monitor.js';
 import type { IngestFigures, IngestMonitor } from './watching.js';
 
 /** Seconds: an answer takes a write to the disk, so a millisecond or a few. */
@@ -16,17 +15,14 @@ export async function startIngestMonitor(
 ): Promise<IngestMonitor> {
   const metrics = new IngestMetrics();
   let figuresNow: (() => IngestFigures) | undefined;
-  const server = await startHttpServer(place, {
-    health,
-    async metrics() {
+  const monitor = await startMonitor(place, {
+    ...{ health, registry: metrics.registry },
+    refresh() {
       if (figuresNow) metrics.show(figuresNow());
-      const { registry } = metrics;
-      return { contentType: registry.contentType, text: await registry.metrics() };
     },
   });
   return {
-    url: server.url,
-    watch: (name, ask) => health.watch(name, ask),
+    ...monitor,
     live: () => health.live(),
     ready: () => health.ready(),
     takes(figures) {
@@ -37,14 +33,11 @@ export async function startIngestMonitor(
       health.role = 'stopping';
     },
     answered: (route, seconds) => metrics.answerSeconds[route].observe(seconds),
-    async close() {
-      await server.close();
-    },
   };
 }
 
 class IngestMetrics {
-  readonly registry = new Registry();
+  readonly registry = newRegistry();
   readonly #seconds = new Histogram({
     name: 'click_agg_ingest_answer_duration_seconds',
     help: 'How long an answer took, the wait for the disk included',
@@ -78,12 +71,6 @@ class IngestMetrics {
   readonly #lookups = this.#counter('target_lookups', 'Who told where an ad leads', ['source']);
   readonly #cached = this.#gauge('targets_cached', 'Ads in memory');
   readonly #answering = this.#gauge('lookup_answers', '1: it answered when it was last asked', ['part']);
-
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
-    const info = this.#prefixed('click_agg_info', 'Always 1; tells what runs', ['version']);
-    info.set({ version: VERSION }, 1);
-  }
 
   show({ tally, log, targets }: IngestFigures): void {
     for (const [route, byStatus] of Object.entries(tally.answers)) {
@@ -123,10 +110,9 @@ class IngestMetrics {
   }
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
-    return this.#prefixed(`click_agg_ingest_${name}`, help, labelNames);
-  }
-
-  #prefixed(name: string, help: string, labelNames: readonly string[]): Gauge {
-    return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+    return new Gauge({
+      ...{ name: `click_agg_ingest_${name}`, help, labelNames: [...labelNames] },
+      registers: [this.registry],
+    });
   }
 }

@@ -1,10 +1,9 @@
 // A lake's writer that is watched: what it has read and written, how far behind the log it is, whether it is well.
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Gauge } from 'prom-client';
 import type { Positions } from '../core/ports/log.js';
-import { VERSION } from '../version.js';
 import { TotalCounter } from './counter.js';
 import { Health } from './health.js';
-import { startHttpServer } from './http-server.js';
+import { newRegistry, startMonitor } from './monitor.js';
 import type { LakeMonitor, LakeTally } from './watching.js';
 
 const COUNTERS: Readonly<
@@ -20,14 +19,8 @@ const COUNTERS: Readonly<
 
 /** Starts to serve on this address. UserError: the port is taken. */
 export async function startLakeMonitor(place: { host: string; port: number }): Promise<LakeMonitor> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const labelNames = ['version'];
+  const registry = newRegistry();
   const registers = [registry];
-  new Gauge({ name: 'click_agg_info', help: 'Always 1; tells what runs', labelNames, registers }).set(
-    { version: VERSION },
-    1,
-  );
   const counters = Object.entries(COUNTERS).map(([field, [name, help]]) => {
     const counter = new TotalCounter(registry, { name, help });
     counter.raiseTo(0);
@@ -53,18 +46,16 @@ export async function startLakeMonitor(place: { host: string; port: number }): P
       return new Map();
     }
   };
-  const server = await startHttpServer(place, {
-    health,
-    async metrics() {
+  const monitor = await startMonitor(place, {
+    ...{ health, registry },
+    async refresh() {
       for (const [partition, end] of await ends()) {
         lag.set({ partition: String(partition) }, Math.max(0, end - (positions.get(partition) ?? 0)));
       }
-      return { contentType: registry.contentType, text: await registry.metrics() };
     },
   });
   return {
-    url: server.url,
-    watch: (name, ask) => health.watch(name, ask),
+    ...monitor,
     writes(logEnds) {
       endsOf = logEnds;
       health.role = 'active';
@@ -76,10 +67,6 @@ export async function startLakeMonitor(place: { host: string; port: number }): P
       if (tally.commits === commits) return;
       commits = tally.commits;
       lastCommit.setToCurrentTime();
-    },
-    async close() {
-      health.role = 'stopping';
-      await server.close();
     },
   };
 }

@@ -4,7 +4,7 @@
 import type { LiveStatus } from '../core/live-status.js';
 import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { Health } from './health.js';
-import { startHttpServer } from './http-server.js';
+import { startMonitor } from './monitor.js';
 import { RunMetrics } from './run-metrics.js';
 import type { RunMonitor } from './watching.js';
 
@@ -17,18 +17,15 @@ export async function startRunMonitor(place: { host: string; port: number }): Pr
     metrics.observe(status);
     health.tick(progressOf(status));
   };
-  const server = await startHttpServer(place, {
-    health,
-    async metrics() {
+  const monitor = await startMonitor(place, {
+    ...{ health, registry: metrics.registry },
+    refresh() {
       const status = statusNow?.();
       if (status) metrics.observe(status);
-      const { registry } = metrics;
-      return { contentType: registry.contentType, text: await registry.metrics() };
     },
   });
   return {
-    url: server.url,
-    watch: (name, ask) => health.watch(name, ask),
+    ...monitor,
     meter: (store) => metered(store, metrics),
     standsBy() {
       statusNow = undefined;
@@ -45,8 +42,7 @@ export async function startRunMonitor(place: { host: string; port: number }): Pr
     letters: (published, waiting) => metrics.letters(published, waiting),
     async close() {
       statusNow = undefined;
-      health.role = 'stopping';
-      await server.close();
+      await monitor.close();
     },
   };
 }

@@ -1,9 +1,8 @@
 // A server of the read API that is watched: what it answered, who looks, how often the store was asked for it.
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { VERSION } from '../version.js';
+import { Gauge, Histogram } from 'prom-client';
 import { TotalCounter } from './counter.js';
 import { Health } from './health.js';
-import { startHttpServer } from './http-server.js';
+import { newRegistry, startMonitor } from './monitor.js';
 import type { ServeFigures, ServeMonitor } from './watching.js';
 
 /** Seconds: from an answer that is there already to a query over months. */
@@ -14,31 +13,24 @@ export async function startServeMonitor(place: { host: string; port: number }): 
   const health = new Health();
   const metrics = new ServeMetrics();
   let figuresNow: (() => ServeFigures) | undefined;
-  const server = await startHttpServer(place, {
-    health,
-    async metrics() {
+  const monitor = await startMonitor(place, {
+    ...{ health, registry: metrics.registry },
+    refresh() {
       if (figuresNow) metrics.show(figuresNow());
-      const { registry } = metrics;
-      return { contentType: registry.contentType, text: await registry.metrics() };
     },
   });
   return {
-    url: server.url,
-    watch: (name, ask) => health.watch(name, ask),
+    ...monitor,
     serves(figures) {
       figuresNow = figures;
       health.role = 'active';
     },
     answered: (answer) => metrics.answered(answer),
-    async close() {
-      health.role = 'stopping';
-      await server.close();
-    },
   };
 }
 
 class ServeMetrics {
-  readonly registry = new Registry();
+  readonly registry = newRegistry();
   readonly #answers = new TotalCounter(this.registry, {
     ...{ name: 'click_agg_serve_answers_total', help: 'Answers by route and HTTP status' },
     labelNames: ['route', 'status'],
@@ -52,15 +44,6 @@ class ServeMetrics {
   readonly #watchers = this.#gauge('watchers', 'Browsers that watch over a WebSocket');
   readonly #views = this.#gauge('views', 'Different questions that are remembered');
   readonly #told = this.#gauge('told', '1: a living run tells what it commits; 0: the store is looked at');
-
-  constructor() {
-    collectDefaultMetrics({ register: this.registry });
-    const info = new Gauge({
-      ...{ name: 'click_agg_info', help: 'Always 1; tells what runs' },
-      ...{ labelNames: ['version'], registers: [this.registry] },
-    });
-    info.set({ version: VERSION }, 1);
-  }
 
   answered({ route, status, seconds }: { route: string; status: number; seconds: number }): void {
     this.#answers.add(1, { route, status: String(status) });
