@@ -1,12 +1,12 @@
 // Makes a store the copy of another, for instance before it follows a run that has counted for long.
 import { join } from 'node:path';
 import { openDataDir } from '../engine/data-dir.js';
-import { UsageError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { copyTotals } from '../followers/copy-totals.js';
 import { command } from '../options/command.js';
 import { dataDirOption } from '../options/shared.js';
 import { storeUrl } from '../options/store.js';
-import { openStore, shownName } from '../stores/open-store.js';
+import { openReaderIfAny, openStore, shownName } from '../stores/open-store.js';
 
 export const copyTotalsCommand = command({
   name: 'copy-totals',
@@ -33,6 +33,10 @@ export const copyTotalsCommand = command({
     const places = { from: { dataDir: path, store: options.from }, to: { dataDir: path, store: options.to } };
     const names = { from: await shownName(places.from), to: await shownName(places.to) };
     if (names.from === names.to) throw new UsageError('--from and --to name the same store');
+    // Opening it to write would make one where a name is mistyped.
+    const counted = await openReaderIfAny(places.from);
+    if (!counted) throw new UserError(`${names.from} holds no totals`, { hint: 'Check --from.' });
+    await counted.close();
     const dataDir = await openDataDir(path);
     const from = await openStore(places.from, { signal });
     const bar = terminal.progress('copying', undefined);

@@ -1,10 +1,9 @@
 // A store made the copy of another: totals, ledger, letters, positions and books, by commits that end with the number
 // of the other's last one, so that it can follow from there. Only what differs is written: a copy that broke off is
 // begun again, and brings the rest.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareSnapshots, type SnapshotDifference } from '../adapters/duckdb/snapshot-difference.js';
-import { parquetOfCsv, TOTALS_COLUMNS } from '../adapters/duckdb/table-files.js';
 import type { Snapshot, StoreBooks } from '../core/ports/books.js';
 import type { CellColumns, DeadLetter, LedgerChange, Standing } from '../core/ports/commit.js';
 import type { LetterEvent, LetterOutbox } from '../core/ports/letters.js';
@@ -12,14 +11,13 @@ import type { Store } from '../core/ports/store.js';
 import { LEDGER_COLUMNS } from '../core/stored-rows.js';
 import { UserError } from '../errors.js';
 import { pause } from '../pause.js';
+import { booksOf, copyBooks } from './copy-books.js';
 import { lineageOf } from './turns.js';
 
 type WholeStore = Store & StoreBooks & LetterOutbox;
 
 /** Of one commit, unless the store has made too few of them for its totals. */
-const CELLS_MAX = 100_000;
-const LETTERS_MAX = 5_000;
-const LEDGER_MAX = 50_000;
+const COMMIT_MAX = { cells: 20_000, letters: 5_000, ledger: 50_000 };
 const PAGE = 1_000;
 /** A store that is counted into is looked at so often for a moment between two commits. */
 const ATTEMPTS_MAX = 200;
@@ -33,6 +31,8 @@ export interface CopyOptions {
   names: { from: string; to: string };
   /** For files. */
   folder: string;
+  /** Cells, letters and rows of the ledger of one commit; COMMIT_MAX where it is not given. */
+  commitMax?: typeof COMMIT_MAX;
   onProgress(done: number, total: number): void;
   signal: AbortSignal;
 }
@@ -54,29 +54,30 @@ export async function copyTotals(options: CopyOptions): Promise<Copied> {
     const { id } = await from.letterStream();
     // Not its state: a copy that died may have left a commit half made, which taking over completes.
     requireFree(await to.standing(), id, names);
-    const { snapshot, lastEvent } = await momentOf(from, work, options);
-    const { state } = snapshot;
+    // First: what they changed of the totals is in the snapshot then.
+    const books = await booksOf(from);
+    const moment = await momentOf(from, work, options);
+    const { state } = moment.snapshot;
     if (state.method === undefined || state.commits === 0) {
       throw new UserError(`${names.from} holds no totals`, { hint: 'Check --from.' });
     }
     await to.takeOver();
-    await to.begin({ method: state.method, sourceIdentity: JSON.stringify({ copying: id }) });
-    await copyBooks(from, to, work);
-    const found = await snapshotInto(to, join(work, 'found'));
-    const difference = await compareSnapshots(snapshot, found, work);
-    try {
-      const copied = await writeAll(options, {
-        snapshot,
-        lastEvent,
-        before: found.state.commits,
-        difference,
+    const before = await to.standing();
+    const { turns: _, ...history } = lineageOf(state);
+    const begin = (identity: object): Promise<void> =>
+      to.begin({ method: state.method!, sourceIdentity: JSON.stringify(identity) });
+    await begin({ copying: id });
+    const isBehind = before.commits < state.commits;
+    const written = isBehind ? await writeAll(options, moment, work) : NOTHING;
+    await copyBooks(books, to, { snapshot: moment.snapshot, work });
+    if (!isBehind && (await differs(options, moment, work))) {
+      await begin(lineageOf(before));
+      throw new UserError(`${names.to} has made as many commits as ${names.from}, and other ones`, {
+        hint: 'Copy into an empty store.',
       });
-      const { turns: _, ...history } = lineageOf(state);
-      await to.begin({ method: state.method, sourceIdentity: JSON.stringify({ ...history, follows: id }) });
-      return { commits: state.commits, ...copied };
-    } finally {
-      difference.close();
     }
+    await begin({ ...history, follows: id });
+    return { commits: state.commits, ...written };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -96,12 +97,15 @@ async function snapshotInto(store: WholeStore, directory: string): Promise<Snaps
   return await store.snapshot(directory, EVERYTHING);
 }
 
-/** A snapshot, and the last event of letters at its commit: of a store that is counted into, a moment must be met. */
-async function momentOf(
-  from: WholeStore,
-  work: string,
-  { names, signal }: CopyOptions,
-): Promise<{ snapshot: Snapshot; lastEvent: number }> {
+/** A store at one of its commits. */
+interface Moment {
+  snapshot: Snapshot;
+  /** The last event of letters. */
+  lastEvent: number;
+}
+
+/** Of a store that is counted into, a moment must be met. */
+async function momentOf(from: WholeStore, work: string, { names, signal }: CopyOptions): Promise<Moment> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX && !signal.aborted; attempt++) {
     const { commits } = await from.standing();
     const { last } = await from.letterStream();
@@ -114,65 +118,62 @@ async function momentOf(
   });
 }
 
-/** Invoices, adjustments and revisions that the copy has not. */
-async function copyBooks(from: WholeStore, to: WholeStore, work: string): Promise<void> {
-  const known = (await to.revisions()).length;
-  for (const revision of (await from.revisions()).slice(known)) {
-    const empty = await emptyFiles(work);
-    const { fromMs, toMs } = revision;
-    // The period's totals come with all others.
-    await to.replacePeriod({ fromMs, toMs, ...empty, revision, adjustments: [] });
-  }
-  const closed = new Set((await to.closedPeriods()).map(({ periodId }) => periodId));
-  for (const period of await from.closedPeriods()) {
-    if (!closed.has(period.periodId)) await to.closePeriod(period);
-  }
-  const adjusted = (await to.adjustments()).length;
-  const lines = (await from.adjustments()).slice(adjusted);
-  if (lines.length > 0) await to.addAdjustments(lines);
-}
-
-async function emptyFiles(work: string): Promise<{ totalsFile: string; ledgerFile: string }> {
-  const csv = join(work, 'empty.csv');
-  await writeFile(csv, '');
-  const [totalsFile, ledgerFile] = [join(work, 'no-totals.parquet'), join(work, 'no-ledger.parquet')];
-  await parquetOfCsv(csv, totalsFile, TOTALS_COLUMNS);
-  await parquetOfCsv(csv, ledgerFile, [
-    { name: 'partition', type: 'INTEGER' },
-    { name: 'minute', type: 'BIGINT' },
-    ...LEDGER_COLUMNS.map((name) => ({ name, type: 'BIGINT' as const })),
-  ]);
-  return { totalsFile, ledgerFile };
-}
-
-interface Difference {
-  snapshot: Snapshot;
-  lastEvent: number;
-  /** Commits of the copy so far. */
-  before: number;
+interface Lacking {
   difference: SnapshotDifference;
+  ledger: LedgerChange[];
+  letters: LettersToCopy;
+  /** Commits of the copy so far. */
+  commits: number;
 }
 
-/** Writes what differs, in commits the last of which has the number of the snapshot's. */
-async function writeAll(
-  { from, to, names, onProgress, signal }: CopyOptions,
-  { snapshot, lastEvent, before, difference }: Difference,
-): Promise<{ cells: number; letters: number }> {
-  const { state, complete } = snapshot;
-  const ledger = (await difference.ledgerRows()).map(ledgerChangeOf);
-  const letters = await lettersToCopy(from, to, lastEvent);
-  const free = state.commits - before;
-  if (free <= 0) {
-    if (difference.cells + ledger.length + letters.count + letters.withdrawn.length === 0)
-      return { cells: 0, letters: 0 };
-    throw new UserError(`${names.to} has made as many commits as ${names.from}, and other ones`, {
-      hint: 'Copy into an empty store.',
-    });
+/** What the copy has not as the store was at that moment. The difference is to be closed. */
+async function lackingOf(
+  { from, to }: CopyOptions,
+  { snapshot, lastEvent }: Moment,
+  work: string,
+): Promise<Lacking> {
+  const found = await snapshotInto(to, join(work, 'found'));
+  const difference = await compareSnapshots(snapshot, found, work);
+  return {
+    difference,
+    ledger: (await difference.ledgerRows()).map(ledgerChangeOf),
+    letters: await lettersToCopy(from, to, lastEvent),
+    commits: found.state.commits,
+  };
+}
+
+/** Whether the copy is another store than this was at that moment. */
+async function differs(options: CopyOptions, moment: Moment, work: string): Promise<boolean> {
+  const { difference, ledger, letters } = await lackingOf(options, moment, work);
+  difference.close();
+  return difference.cells + ledger.length + letters.count + letters.withdrawn.length > 0;
+}
+
+interface Written {
+  cells: number;
+  letters: number;
+}
+const NOTHING: Written = { cells: 0, letters: 0 };
+
+async function writeAll(options: CopyOptions, moment: Moment, work: string): Promise<Written> {
+  const lacking = await lackingOf(options, moment, work);
+  try {
+    return await writeLacking(options, moment.snapshot, lacking);
+  } finally {
+    lacking.difference.close();
   }
+}
+
+/** Writes what the copy lacks, in commits the last of which has the number of the snapshot's. */
+async function writeLacking(
+  { to, commitMax: most = COMMIT_MAX, onProgress, signal }: CopyOptions,
+  { state, complete }: Snapshot,
+  { difference, ledger, letters, commits: before }: Lacking,
+): Promise<Written> {
   const wanted = Math.max(
-    ...[difference.cells / CELLS_MAX, letters.count / LETTERS_MAX, ledger.length / LEDGER_MAX, 1],
+    ...[difference.cells / most.cells, letters.count / most.letters, ledger.length / most.ledger, 1],
   );
-  const count = Math.min(free, Math.ceil(wanted));
+  const count = Math.min(state.commits - before, Math.ceil(wanted));
   const cells = chunksOf(difference, Math.ceil(difference.cells / count));
   let done = 0;
   for (let at = 1; at <= count; at++) {

@@ -60,6 +60,11 @@ test('a copy is the first store, and follows it from then on', async () => {
   await succeed(...load, '--seed', '6', '--start', '2026-02-22T00:30Z');
   await succeed(...more, '--store', second);
   await expectSame([first, second]);
+  // What a backfill changes comes with no commit: a copy brings it, and its revision.
+  const period = ['--from', '2026-02-22', '--to', '2026-02-22T00:12Z'];
+  expect(await succeed('backfill', ...period, '--store', first)).toContain('is revision 1');
+  await succeed('copy-totals', '--from', first, '--to', second);
+  expect(await succeed('reconcile', '--store', second)).toContain('Backfill 1 of');
   // It falls behind, and a copy brings it up to date.
   await succeed(...load, '--seed', '7', '--start', '2026-02-22T01:00Z');
   await succeed(...more);

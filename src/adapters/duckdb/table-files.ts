@@ -46,6 +46,22 @@ export async function parquetOfCsv(
   });
 }
 
+/** Makes a Parquet file of the totals of a period in another one. UserError: the disk is full. */
+export async function parquetOfPeriod(
+  fromPath: string,
+  toPath: string,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): Promise<void> {
+  await withDuckDb(toPath, async (instance) => {
+    const connection = await instance.connect();
+    await connection.run(`
+      COPY (FROM read_parquet(${quoted(fromPath)})
+        WHERE minute >= ${Math.trunc(fromMs)} AND minute < ${Math.trunc(toMs)})
+      TO ${quoted(toPath)} (FORMAT parquet)`);
+    connection.closeSync();
+  });
+}
+
 /** The rows of a Parquet file that meet a condition, some thousand at a time. */
 export async function* rowsOfParquet(
   path: string,
