@@ -7,6 +7,7 @@ import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { parseAddress } from './address.js';
 import { rowDatabase } from './database.js';
+import { type Difference, tableDifferences } from './differences.js';
 import { Session, type SessionOptions } from './session.js';
 import { hasTables, type MadeTable, makeTables } from './tables.js';
 
@@ -41,6 +42,16 @@ export async function initStore(url: string): Promise<MadeTable[]> {
 /** Whether the store at a URL could be opened for writing, without touching it. UserError as for `openStore`. */
 export async function checkStore(url: string): Promise<void> {
   await (await databaseAt(url))?.close();
+}
+
+/** What about the tables differs from what `initStore` makes. UserError as for `openStore`, or: there are none. */
+export async function storeDifferences(url: string): Promise<Difference[]> {
+  const session = new Session(parseAddress(url));
+  try {
+    return await tableDifferences(session);
+  } finally {
+    session.close();
+  }
 }
 
 /** Opens the store at a URL to read; undefined where nothing was counted yet. UserError as for `openStore`. */

@@ -39,6 +39,11 @@ export function tableNames(address: Address): string[] {
   );
 }
 
+/** The keys of all tables, as `keyOf` says them. */
+export const KEY = 'p HASH, s RANGE';
+/** The attribute by which DynamoDB removes deleted rows. */
+export const EXPIRES = 'gone';
+
 export interface MadeTable {
   name: string;
   state: 'made' | 'there';
@@ -131,7 +136,8 @@ async function create(client: DynamoDBClient, TableName: string): Promise<void> 
   }
 }
 
-async function describe(session: Session, TableName: string): Promise<TableDescription | undefined> {
+/** A table; undefined: there is none. */
+export async function describe(session: Session, TableName: string): Promise<TableDescription | undefined> {
   return await session.ask(async (client) => {
     try {
       return (await client.send(new DescribeTableCommand({ TableName }))).Table;
@@ -143,10 +149,13 @@ async function describe(session: Session, TableName: string): Promise<TableDescr
 }
 
 /** UserError: a table of this name is there, and it is another one. */
-function requireOurKey({ address }: Session, { TableName, KeySchema = [] }: TableDescription): void {
-  const key = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join();
-  if (key === 'p HASH,s RANGE') return;
-  throw notOurs(address, TableName!);
+function requireOurKey({ address }: Session, table: TableDescription): void {
+  if (keyOf(table) !== KEY) throw notOurs(address, table.TableName!);
+}
+
+/** `p HASH, s RANGE` */
+export function keyOf({ KeySchema = [] }: TableDescription): string {
+  return KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ');
 }
 
 function notOurs({ name }: Address, table: string): UserError {
@@ -161,7 +170,7 @@ async function letExpire(session: Session, TableName: string): Promise<void> {
     const told = await client.send(new DescribeTimeToLiveCommand({ TableName }));
     return told.TimeToLiveDescription?.TimeToLiveStatus?.startsWith('ENABL') ?? false;
   };
-  const TimeToLiveSpecification = { AttributeName: 'gone', Enabled: true };
+  const TimeToLiveSpecification = { AttributeName: EXPIRES, Enabled: true };
   await session.ask(async (client) => {
     if (await does(client)) return;
     try {
