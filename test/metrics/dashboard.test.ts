@@ -61,6 +61,7 @@ test('every metric is in a table, and the tables and the dashboard name no other
   const drawn = namesIn(docs('grafana-dashboard.json'));
   expect([...drawn].filter((name) => !shown.has(name))).toEqual([]);
   expect(drawn.size).toBeGreaterThan(35);
+  for (const name of shown) if (/_follower_/.test(name)) expect(drawn).toContain(name);
 });
 
 test('the dashboard can be imported: its panels have places of their own, queries and one data source', () => {
