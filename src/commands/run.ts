@@ -17,6 +17,7 @@ import {
   type InputHistory,
   topicHistory,
 } from '../engine/input-history.js';
+import { KeptOriginals } from '../engine/kept-originals.js';
 import type { LakeThread } from '../engine/lake-thread.js';
 import type { SourceSpec } from '../engine/open-source.js';
 import { type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
@@ -91,6 +92,10 @@ const runOptions = {
   ...methodOptions,
 };
 
+/** Batches that stay in memory after they were judged, and of their bytes those that letters will need. */
+const RECENT_BYTES = 64 * 1_048_576;
+const ORIGINALS_BYTES = 32 * 1_048_576;
+
 export const runCommand = command({
   name: 'run',
   summary: 'aggregate clicks as a stream',
@@ -138,7 +143,7 @@ export const runCommand = command({
       const warn = (line: string): void => terminal.warn(line);
       const opening = openDecodedInput(
         { source: sourceOf(options, kafka, file, dataDir.logDir), method: methodOf(options), partitions },
-        warn,
+        { warn, recentBytes: kafka && letterTopicOf(options) !== undefined ? RECENT_BYTES : 0 },
       );
       // The decoding thread takes as long to begin as the database to be loaded: let them do it side by side.
       preload(options.stores[0]!);
@@ -313,8 +318,10 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
   lake?.done.catch(() => failed.abort());
   counting.followers?.failed.catch(() => failed.abort());
   signal.addEventListener('abort', () => lake?.stop());
+  const letterOptions = lettersOf(counting, store);
   const loop = await createRunLoop({
     input,
+    originals: letterOptions?.originals,
     store,
     method,
     untilEnd,
@@ -341,7 +348,7 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
     announcer,
     dataDir: counting.dataDir.path,
   });
-  const letters = await publishLetters(lettersOf(counting, store));
+  const letters = await publishLetters(letterOptions);
   letters?.failed.catch(() => failed.abort());
   try {
     const counted = await loop.run();
@@ -366,6 +373,7 @@ function lettersOf(
   const { topic, group } = options;
   return {
     ...{ connection, topic, letterTopic, group, outbox, method },
+    originals: new KeptOriginals(ORIGINALS_BYTES),
     warn: (line) => terminal.warn(line),
     onProgress: ({ published, waiting }) => monitor.letters(published, waiting),
   };

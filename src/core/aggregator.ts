@@ -32,6 +32,11 @@ export interface AggregatorOptions {
    * `push` throws MemoryFloorError, and memory has to be rebuilt. Infinity where the log can't be read again.
    */
   quietAfterRecords?: number;
+  /**
+   * Told of every record whose dead letter is on its way (or taken back) without its bytes, while the batch that brought
+   * the verdict is pushed: whoever wants the bytes may still have them.
+   */
+  refused?: (partition: number, offset: number) => void;
 }
 
 const QUIET_AFTER_RECORDS = 1_000_000;
@@ -101,7 +106,7 @@ export class Aggregator {
   ) {
     this.memory = new Memory(method, (row, flagsBefore) => this.changed(row, flagsBefore));
     const { rows, totals } = this.memory;
-    this.letters = new DeadLetters(rows, totals, method);
+    this.letters = new DeadLetters(rows, totals, method, options.refused);
     this.books = new PartitionBooks(method, options.partitionCount);
   }
 

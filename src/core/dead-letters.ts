@@ -28,6 +28,7 @@ export class DeadLetters {
     private readonly rows: ClickRows,
     private readonly totals: Totals,
     method: Method,
+    private readonly refused: (partition: number, offset: number) => void = () => {},
   ) {
     const { botThreshold, botWindowMs } = method;
     this.botReason = `more than ${botThreshold} clicks of its IP address within ${botWindowMs / 1000} s`;
@@ -52,6 +53,7 @@ export class DeadLetters {
 
   /** Record `i` is marked as invalid traffic. */
   addMarked(batch: DecodedBatch, i: number): void {
+    this.refused(batch.partition[i]!, batch.offset[i]!);
     this.pendingBytes += LETTER_BYTES;
     this.letters.push({
       partition: batch.partition[i]!,
@@ -68,6 +70,7 @@ export class DeadLetters {
   /** The row's verdict became or ceased to be `bot`. */
   botChanged(row: number): void {
     this.changedRows.push(row);
+    this.refused(this.rows.partition[row]!, this.rows.offset[row]!);
   }
 
   /** Makes and withdraws the letters of bot clicks. To be called before rows are freed: they are known by number. */

@@ -81,9 +81,9 @@ try {
       starts().then((positions) => send({ kind: 'starts', positions }), sendFailure);
     if (message.kind === 'close') source.close().then(() => port.close(), sendFailure);
     if (message.kind === 'stop') stopping.abort();
-    if (message.kind === 'recycle') {
+    if (message.kind === 'taken') {
       underWay--;
-      spare.push(message.buffer);
+      spare.push(...message.spare);
     }
     wake?.();
   });

@@ -7,6 +7,7 @@ import type { Method } from '../core/method.js';
 import type { Positions } from '../core/ports/log.js';
 import { OwnershipLostError } from '../errors.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
+import { RecentBatches } from './recent-batches.js';
 import { errorOf, type ThreadFailure } from './thread-failure.js';
 import { giveThreadsRoom } from './thread-heap.js';
 
@@ -16,7 +17,8 @@ export type ToDecoder =
   | { kind: 'behind'; earlier: readonly EarlierFile[]; firstLine: number }
   | { kind: 'active' }
   | { kind: 'read'; positions: Positions; untilEnd: boolean }
-  | { kind: 'recycle'; buffer: ArrayBuffer }
+  /** A batch was judged; these buffers may be used again. */
+  | { kind: 'taken'; spare: readonly ArrayBuffer[] }
   | { kind: 'report'; positions: Positions }
   | { kind: 'ends' }
   | { kind: 'starts' }
@@ -64,6 +66,8 @@ export interface DecodedInput {
   readonly description: string;
   /** Whether other processes may want to read it, one at a time: then `active` comes before `read`. */
   readonly shared: boolean;
+  /** Batches that were read lately. */
+  readonly recent: RecentBatches;
   /** Absent for a log. */
   readonly file: FileTraits | undefined;
   /** Names this very log; absent for a file. */
@@ -87,10 +91,17 @@ export interface DecodedInput {
   close(): Promise<void>;
 }
 
-/** Starts the decoding thread and opens the source in it. `warn` gets lines for people on what the source waits for. */
+export interface DecodedInputOptions {
+  /** Lines for people on what the source waits for. */
+  warn?: (line: string) => void;
+  /** Bytes of batches to be kept as `recent`. */
+  recentBytes?: number;
+}
+
+/** Starts the decoding thread and opens the source in it. */
 export async function openDecodedInput(
   setup: DecoderSetup,
-  warn: (line: string) => void = () => {},
+  { warn = () => {}, recentBytes = 0 }: DecodedInputOptions = {},
 ): Promise<DecodedInput> {
   giveThreadsRoom();
   const worker = new Worker(new URL('./decode-worker.js', import.meta.url), { workerData: setup });
@@ -100,8 +111,10 @@ export async function openDecodedInput(
 
   const { kind: _, ...traits } = opened;
   let { seekable } = traits;
+  const recent = new RecentBatches(recentBytes);
   return {
     ...traits,
+    recent,
     get seekable() {
       return seekable;
     },
@@ -125,7 +138,7 @@ export async function openDecodedInput(
     report(positions) {
       if (traits.shared) send({ kind: 'report', positions });
     },
-    read: (options) => read(mail, send, options),
+    read: (options) => read(mail, send, recent, options),
     async ends() {
       send({ kind: 'ends' });
       return (await mail.next('ends')).positions;
@@ -151,13 +164,18 @@ function stopAt(signal: AbortSignal, send: Send): () => void {
   return () => signal.removeEventListener('abort', stop);
 }
 
-async function* read(mail: Mailbox, send: Send, options: ReadOptions): AsyncGenerator<DecodedBatch> {
+async function* read(
+  mail: Mailbox,
+  send: Send,
+  recent: RecentBatches,
+  options: ReadOptions,
+): AsyncGenerator<DecodedBatch> {
   const { positions, untilEnd, signal } = options;
   send({ kind: 'read', positions, untilEnd });
   const release = stopAt(signal, send);
-  const recycle = ({ buffer }: DecodedBatch): void => send({ kind: 'recycle', buffer }, [buffer]);
+  const giveBack = (spare: ArrayBuffer[]): void => send({ kind: 'taken', spare }, spare);
   let finished = false;
-  let current: DecodedBatch | undefined;
+  let taken = true;
   try {
     while (true) {
       const message = await mail.next('batch', 'done');
@@ -166,19 +184,20 @@ async function* read(mail: Mailbox, send: Send, options: ReadOptions): AsyncGene
         if (message.lost) throw new OwnershipLostError();
         return;
       }
-      current = message.batch;
-      yield current;
-      recycle(current);
-      current = undefined;
+      recent.add(message.batch);
+      taken = false;
+      yield message.batch;
+      taken = true;
+      giveBack(recent.shed());
     }
   } finally {
     release();
     // The caller left before the end: what is under way is thrown away.
-    if (current) recycle(current);
+    if (!taken) giveBack(recent.shed());
     if (!finished && !mail.failed) {
       send({ kind: 'stop' });
       for (let message = await mail.next('batch', 'done'); message.kind !== 'done'; ) {
-        recycle(message.batch);
+        giveBack([message.batch.buffer]);
         message = await mail.next('batch', 'done');
       }
     }

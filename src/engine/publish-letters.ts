@@ -3,6 +3,7 @@ import type { KafkaConnection } from '../adapters/kafka/connection.js';
 import type { Method } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { LetterOutbox } from '../core/ports/letters.js';
+import type { KeptOriginals } from './kept-originals.js';
 
 /** Whoever stops by hand doesn't want to wait; whoever counts to the end wants all of it. */
 const STOP_WAIT_MS = 5_000;
@@ -20,6 +21,8 @@ export interface LetterTopic {
 
 export interface PublishLettersOptions extends LetterTopic {
   outbox: LetterOutbox;
+  /** What of the original records is still at hand. */
+  originals: KeptOriginals;
   method: Method;
   warn: (line: string) => void;
   onProgress: (progress: { published: number; waiting: number }) => void;
@@ -41,9 +44,10 @@ export async function publishLetters(
   if (!options) return undefined;
   // Only who speaks to Kafka waits for its client to load.
   const { startLetterPublisher } = await import('../adapters/kafka/dead-letters/letter-publisher.js');
-  const { outbox, connection, topic, letterTopic, group, method, warn, onProgress } = options;
+  const { outbox, originals, connection, topic, letterTopic, group, method, warn, onProgress } = options;
   const publisher = startLetterPublisher({
     ...{ outbox, connection, group, warn, onProgress, topic: letterTopic },
+    atHand: (partition, offset) => originals.find(partition, offset),
     origin: { topic, methodHash: methodHash(method), methodVersion: method.version },
   });
   return {

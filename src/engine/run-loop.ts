@@ -11,6 +11,7 @@ import type { Positions } from '../core/ports/log.js';
 import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { UserError } from '../errors.js';
 import type { DecodedInput } from './decoded-input.js';
+import type { KeptOriginals } from './kept-originals.js';
 import { LogStartCheck } from './log-start-check.js';
 
 /** A commit is due after `commitEveryMs`, or when so much awaits it. */
@@ -30,6 +31,8 @@ export interface RunLoopOptions {
   idleAfterMs: number;
   /** Every commit writes the open minutes of all partitions, as provisional. */
   openMinutes: boolean;
+  /** Where the bytes of records go whose dead letters come without; undefined: nobody wants them. */
+  originals?: KeptOriginals | undefined;
   signal: AbortSignal;
   /** Called about once a second, and at the end. */
   onStatus: (status: LiveStatus) => void;
@@ -78,7 +81,7 @@ class Loop implements RunLoop {
 
   /** A new engine, from what the store holds. The one before has to have nothing to commit any more. */
   async restart(holdFor?: MemoryFloorError): Promise<void> {
-    const { input, method, store } = this.options;
+    const { input, method, store, originals } = this.options;
     // A commit that ended behind the look at the store would be counted again.
     await this.committing;
     const ledgerBefore = await store.ledger();
@@ -87,7 +90,14 @@ class Loop implements RunLoop {
     // From here to the end nobody else has a turn: who commits finds the old engine or the whole new one.
     this.ledgerBefore = ledgerBefore;
     const quiet = input.seekable ? {} : { quietAfterRecords: Number.POSITIVE_INFINITY };
-    this.aggregator = new Aggregator(method, { partitionCount: input.partitionCount, ...quiet });
+    this.aggregator = new Aggregator(method, {
+      partitionCount: input.partitionCount,
+      ...quiet,
+      refused(partition, offset) {
+        const record = originals && input.recent.find(partition, offset);
+        if (record) originals.keep(record);
+      },
+    });
     this.startCheck = holdFor && new LogStartCheck(holdFor.clicks, method);
     this.from = this.aggregator.restore(state, holdFor ? { holdFor } : {});
     const counted = new Set(state.positions.map(({ partition }) => partition));

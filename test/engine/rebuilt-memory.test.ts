@@ -5,6 +5,7 @@ import { openStore } from '../../src/adapters/duckdb/store.js';
 import { createDecoder } from '../../src/core/decoder.js';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
 import type { DecodedInput } from '../../src/engine/decoded-input.js';
+import { RecentBatches } from '../../src/engine/recent-batches.js';
 import { createRunLoop, type RunLoop } from '../../src/engine/run-loop.js';
 import { temporaryDirectory } from '../cli/click-agg.js';
 import { rawBatchOf } from '../core/raw-batch.js';
@@ -95,6 +96,7 @@ function inputOf(batches: readonly OracleRecord[][]): DecodedInput {
   return {
     ...{ partitionCount: 1, seekable: true, description: 'a test', shared: false },
     ...{ file: undefined, logIdentity: 'a test' },
+    recent: new RecentBatches(0),
     matches: async (identities) => identities.map(() => false),
     putBehind: async () => undefined,
     active: async () => true,

@@ -129,6 +129,27 @@ describe('a publisher of dead letters', () => {
     expect(letters[0]).toMatchObject({ topic, methodHash: 'hash', reason: expect.any(String) });
   });
 
+  test('takes the bytes that are at hand, without looking into the topic of the clicks', async () => {
+    const own = await openStore(join(directory.path, 'at-hand.duckdb'));
+    await own.commit(commitOf({ deadLetters: [bot(2, 100_001), bot(2, 100_002)] }));
+    const ownTopic = await newTopic(address, 2);
+    const atHand = (partition: number, offset: number) => ({
+      key: undefined,
+      value: Buffer.from(`at hand ${partition}:${offset}`),
+    });
+    const nowhere = { topic: 'a-topic-that-is-not-there', methodHash: 'hash', methodVersion: 1 };
+    const one = startLetterPublisher({
+      ...{ outbox: own, group: ownTopic, topic: ownTopic, connection: connectionTo(address) },
+      ...{ origin: nowhere, atHand, warn: (line: string) => warnings.push(line) },
+    });
+    expect(await one.finish(PATIENCE_MS)).toEqual({ waiting: 0, trouble: undefined });
+    await own.close();
+    expect((await recordsIn(ownTopic)).map((record) => [eventOf(record), record.value])).toEqual([
+      ['2:100001 bot', 'at hand 2:100001'],
+      ['2:100002 bot', 'at hand 2:100002'],
+    ]);
+  });
+
   test('goes on where the topic ends, also when two of them publish at a time', async () => {
     const before = (await recordsIn(letterTopic)).length;
     const letters = Array.from({ length: 3000 }, (_, n) => bot(n % PARTITIONS, n % 2999));

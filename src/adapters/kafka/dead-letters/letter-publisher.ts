@@ -9,6 +9,7 @@ import { type KafkaConnection, nameOf } from '../connection.js';
 import { UnknownTopic } from '../topic-view.js';
 import { isWorldly, lastingError, rootCause, troubleOf } from '../world-errors.js';
 import type { LetterOrigin } from './letter-message.js';
+import type { AtHand } from './originals.js';
 import { openSession, type PublishSession } from './publish-session.js';
 
 /** Events of one transaction at most, and about how many bytes they may have. */
@@ -28,6 +29,8 @@ export interface LetterPublisherOptions {
   /** The group of the run: of those with the same one, whoever began last publishes. */
   group: string;
   origin: Omit<LetterOrigin, 'store'>;
+  /** The original record of a place, if it is at hand; else it is read from the topic of the clicks. */
+  atHand?: AtHand;
   warn: (line: string) => void;
   /** Events that are in the topic since the start, and those that wait, about. */
   onProgress?: (progress: { published: number; waiting: number }) => void;

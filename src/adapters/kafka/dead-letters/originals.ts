@@ -1,20 +1,31 @@
 // The original key and bytes of dead letters whose store does not keep them: a bot's click is known by its place, and
-// of a record that is too long only the beginning is kept. They are read back from the topic of the clicks.
+// of a record that is too long only the beginning is kept. Those that are not at hand are read back from the topic of the
+// clicks.
 import type { LetterEvent } from '../../../core/ports/letters.js';
 import { singles, type TopicScan } from '../topic-scan.js';
 import type { OriginalRecord } from './letter-message.js';
 
+/** The original record of a place, if somebody still has it. */
+export type AtHand = (partition: number, offset: number) => Pick<OriginalRecord, 'key' | 'value'> | undefined;
+
 /** Original records by the events' sequence. Events in a page need not be of different records. */
 export async function originalsOf(
   events: readonly LetterEvent[],
-  scan: () => Promise<TopicScan>,
+  { atHand, scan }: { atHand?: AtHand | undefined; scan: () => Promise<TopicScan> },
 ): Promise<Map<number, OriginalRecord>> {
+  const originals = new Map<number, OriginalRecord>();
   const wanted = new Map<number, Map<number, OriginalRecord>>();
-  for (const { letter } of events) {
-    if (isWhole(letter)) continue;
+  for (const { sequence, letter } of events) {
+    const whole = isWhole(letter) ? kept(letter) : atHand?.(letter.partition, letter.offset);
+    if (whole) {
+      originals.set(sequence, { ...whole, state: 'whole' });
+      continue;
+    }
     const offsets = wanted.get(letter.partition) ?? new Map<number, OriginalRecord>();
     wanted.set(letter.partition, offsets);
-    offsets.set(letter.offset, kept(letter));
+    const original = offsets.get(letter.offset) ?? kept(letter);
+    offsets.set(letter.offset, original);
+    originals.set(sequence, original);
   }
   if (wanted.size > 0) {
     const ranges = new Map([...wanted].map(([partition, offsets]) => [partition, singles(offsets.keys())]));
@@ -23,12 +34,7 @@ export async function originalsOf(
       if (found) Object.assign(found, { key: key ?? undefined, value: value ?? undefined, state: 'whole' });
     });
   }
-  return new Map(
-    events.map(({ sequence, letter }) => [
-      sequence,
-      wanted.get(letter.partition)?.get(letter.offset) ?? { ...kept(letter), state: 'whole' },
-    ]),
-  );
+  return originals;
 }
 
 function isWhole({ value, valueBytes }: LetterEvent['letter']): boolean {

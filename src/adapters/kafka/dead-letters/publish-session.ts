@@ -8,7 +8,7 @@ import { type FencingProducer, fencingProducer } from '../transactions.js';
 import { isWorldly } from '../world-errors.js';
 import { lastPublished } from './last-published.js';
 import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
-import { originalsOf } from './originals.js';
+import { type AtHand, originalsOf } from './originals.js';
 
 /** A transaction that is left open by a process that died is undone by the brokers after so long at the latest. */
 const TRANSACTION_MS = 60_000;
@@ -21,6 +21,7 @@ export interface SessionOptions {
   topic: string;
   group: string;
   origin: Omit<LetterOrigin, 'store'>;
+  atHand?: AtHand;
   warn: (line: string) => void;
   /** The topic has refused a record as too large. */
   cutValues: boolean;
@@ -84,7 +85,7 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
         return sequence;
       },
       async publish(events) {
-        const originals = await originalsOf(events, lookUp);
+        const originals = await originalsOf(events, { atHand: options.atHand, scan: lookUp });
         const records = events.map((event) => {
           const original = cutTo(originals.get(event.sequence)!, options.cutValues ? CUT_BYTES : Infinity);
           // It follows that of the click: what becomes of one record stays in order.
