@@ -43,7 +43,7 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
   const view = new TopicView(connection, topic);
   let producer: FencingProducer | undefined;
   let admin: Admin | undefined;
-  let closing: Promise<void> | undefined;
+  let closing = Promise.resolve();
   const closeAll = async (): Promise<void> => {
     signal.removeEventListener('abort', closeNow);
     await view.close();
@@ -54,8 +54,9 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
       });
     }
   };
+  // The signal may have come before all was opened: what came later is closed by the next call.
   const close = (): Promise<void> => {
-    closing ??= closeAll();
+    closing = closing.then(closeAll);
     return closing;
   };
   const closeNow = (): void => void close();

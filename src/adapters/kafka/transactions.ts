@@ -57,9 +57,15 @@ export async function fencingProducer(options: FencingOptions): Promise<FencingP
     },
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   });
-  await producer.connect();
-  // Its first transaction is what gives it its epoch.
-  await (await producer.transaction()).abort();
+  try {
+    await producer.connect();
+    // Its first transaction is what gives it its epoch.
+    await (await producer.transaction()).abort();
+  } catch (error) {
+    // Nobody else can: its connection would keep the process alive.
+    await producer.disconnect().catch(() => undefined);
+    throw error;
+  }
   const batches = new OutgoingBatches();
   return {
     async sendTogether(records, position) {

@@ -44,7 +44,7 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
   let producer: FencingProducer | undefined;
   let scan: TopicScan | undefined;
   let clicks: TopicScan | undefined;
-  let closing: Promise<void> | undefined;
+  let closing = Promise.resolve();
   const closeAll = async (): Promise<void> => {
     options.signal.removeEventListener('abort', closeNow);
     await view.close();
@@ -55,8 +55,9 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
       if (!isWorldly(error)) throw error;
     });
   };
+  // The signal may have come before all was opened: what came later is closed by the next call.
   const close = (): Promise<void> => {
-    closing ??= closeAll();
+    closing = closing.then(closeAll);
     return closing;
   };
   const closeNow = (): void => void close();
