@@ -5,6 +5,7 @@ import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { $ } from 'zx';
+import { mendRequestQueue } from '../adapters/kafka/request-queue.js';
 import { UserError } from '../errors.js';
 import { debianPackage, madeOnce, mavenJars } from './fetching.js';
 import type { Part, Place } from './part.js';
@@ -55,6 +56,7 @@ export const kafka: Part = {
     };
   },
   async answers(place) {
+    mendRequestQueue();
     const client = new Kafka({
       brokers: [`127.0.0.1:${place.ports.main}`],
       connectionTimeout: ANSWER_MS,
