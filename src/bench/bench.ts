@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { UserError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { parseDurationMs } from '../options/option.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import { benchIngest } from './ingest.js';
@@ -75,7 +75,8 @@ const { values, positionals } = parseArgs({
     growth: { type: 'string', default: '1000000,10000000' },
     json: { type: 'boolean', default: false },
     // Of `stores`.
-    totals: { type: 'string', default: '1000000' },
+    totals: { type: 'string', default: '10000000' },
+    'fill-limit': { type: 'string', default: '10m' },
     only: { type: 'string', default: '' },
     // Of `ingest`.
     seconds: { type: 'string', default: '15' },
@@ -85,6 +86,11 @@ const { values, positionals } = parseArgs({
     outage: { type: 'string', default: '0' },
   },
 });
+const durationOf = (name: string, text: string): number => {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new UsageError(`--${name}: not a duration such as 10m: ${text}`);
+  return ms;
+};
 const terminal = createTerminal({
   stdout: process.stdout,
   stderr: process.stderr,
@@ -103,6 +109,7 @@ try {
   } else if (positionals.includes('stores')) {
     await benchStores({
       ...{ folder, terminal, totals: Number(values.totals), measure: (args) => measure(folder, args) },
+      fillMs: durationOf('fill-limit', values['fill-limit']),
       only: values.only === '' ? [] : values.only.split(','),
     });
   } else if (positionals.includes('ingest')) {

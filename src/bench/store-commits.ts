@@ -1,6 +1,6 @@
 // How fast a store takes what a run commits, and how fast it answers: totals over a month of many ads, in the order of
-// time, then some of them written again, then questions. `node store-commits.js STORE FOLDER TOTALS`: `duckdb` or a
-// URL. Prints one JSON document.
+// time, then some of them written again, then questions about what is there. `node store-commits.js STORE FOLDER TOTALS
+// FILL_MS`: `duckdb` or a URL; no new commit is begun after FILL_MS. Prints one JSON document.
 import { mkdirSync } from 'node:fs';
 import { DEFAULT_METHOD } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
@@ -13,6 +13,8 @@ import { openReader, openStore } from '../stores/open-store.js';
 /** As much as a busy run commits in a second. */
 const CELLS = 100_000;
 const REWRITES = 5;
+/** Of the time for filling, what writing again may take besides. */
+const REWRITE_SHARE = 0.2;
 const ADS = 100_000;
 const ADS_OF_CAMPAIGN = 50;
 const CAMPAIGNS_OF_ADVERTISER = 20;
@@ -101,34 +103,38 @@ const ALL: TotalsQuery = {
   ...{ fromMs: undefined, toMs: undefined, limit: undefined, top: false },
   ...{ adIds: [], campaignIds: [], countries: [], deviceTypes: [], groupBy: [] },
 };
-const lastDay = { fromMs: START_MS + (DAYS - 1) * DAY_MS, toMs: START_MS + DAYS * DAY_MS };
 
-/** Each question by its name; `n` asks for another ad, campaign or country each time. */
-const QUESTIONS: Readonly<Record<string, (n: number) => TotalsQuery>> = {
-  'one ad, a day by minute': (n) => {
-    const fromMs = START_MS + (n % DAYS) * DAY_MS;
-    return { ...ALL, fromMs, toMs: fromMs + DAY_MS, adIds: [`ad-${(n * 37) % 1000}`], groupBy: ['minute'] };
-  },
-  'a campaign, a week by hour': (n) => ({
-    ...{ ...ALL, fromMs: START_MS + 7 * DAY_MS, toMs: START_MS + 14 * DAY_MS },
-    ...{ campaignIds: [campaignOf((n * 50) % 5000)], groupBy: ['hour'] },
-  }),
-  'a country, today by device': (n) => ({
-    ...{ ...ALL, ...lastDay, countries: [COUNTRIES[n % COUNTRIES.length]!], groupBy: ['device_type'] },
-  }),
-  'country + device over an advertiser’s ads': (n) => ({
-    ...{ ...ALL, fromMs: START_MS, toMs: START_MS + DAYS * DAY_MS, groupBy: ['day'] },
-    ...{ countries: [COUNTRIES[n % 5]!], deviceTypes: ['mobile'] },
-    campaignIds: Array.from(
-      { length: CAMPAIGNS_OF_ADVERTISER },
-      (_, at) => `campaign-${(n % 20) * CAMPAIGNS_OF_ADVERTISER + at}`,
-    ),
-  }),
-  'a device over everything': () => ({ ...ALL, deviceTypes: ['tablet'], groupBy: ['day'] }),
-};
+type Question = (n: number) => TotalsQuery;
+
+/** Each question about the first `days` days by its name; `n` asks for another ad, campaign or country each time. */
+function questionsOver(days: number): Readonly<Record<string, Question>> {
+  const endMs = START_MS + days * DAY_MS;
+  const lastDays = (count: number) => ({ fromMs: endMs - Math.min(count, days) * DAY_MS, toMs: endMs });
+  return {
+    'one ad, a day by minute': (n) => {
+      const fromMs = START_MS + (n % days) * DAY_MS;
+      return { ...ALL, fromMs, toMs: fromMs + DAY_MS, adIds: [`ad-${(n * 37) % 1000}`], groupBy: ['minute'] };
+    },
+    'a campaign, a week by hour': (n) => ({
+      ...{ ...ALL, ...lastDays(7), campaignIds: [campaignOf((n * 50) % 5000)], groupBy: ['hour'] },
+    }),
+    'a country, today by device': (n) => ({
+      ...{ ...ALL, ...lastDays(1), countries: [COUNTRIES[n % COUNTRIES.length]!], groupBy: ['device_type'] },
+    }),
+    'country + device over an advertiser’s ads': (n) => ({
+      ...{ ...ALL, ...lastDays(DAYS), groupBy: ['day'] },
+      ...{ countries: [COUNTRIES[n % 5]!], deviceTypes: ['mobile'] },
+      campaignIds: Array.from(
+        { length: CAMPAIGNS_OF_ADVERTISER },
+        (_, at) => `campaign-${(n % 20) * CAMPAIGNS_OF_ADVERTISER + at}`,
+      ),
+    }),
+    'a device over everything': () => ({ ...ALL, deviceTypes: ['tablet'], groupBy: ['day'] }),
+  };
+}
 
 /** p50 and p99 in ms; 'refused' where the store says that it is not made for the question. */
-async function askAll(reader: StoreReader, question: (n: number) => TotalsQuery): Promise<unknown> {
+async function askAll(reader: StoreReader, question: Question): Promise<unknown> {
   const took: number[] = [];
   const startedMs = performance.now();
   let rows = 0;
@@ -146,8 +152,9 @@ async function askAll(reader: StoreReader, question: (n: number) => TotalsQuery)
   return { p50: at(0.5), p99: at(0.99), rows: rows / took.length };
 }
 
-const [url, folder, total] = process.argv.slice(2) as [string, string, string];
+const [url, folder, total, limit] = process.argv.slice(2) as [string, string, string, string];
 const totals = Number(total);
+const fillMs = Number(limit);
 const place = { dataDir: folder, store: url };
 if (isFile(url)) mkdirSync(folder, { recursive: true });
 else {
@@ -160,8 +167,6 @@ await store.takeOver();
 await store.begin({ method: DEFAULT_METHOD, sourceIdentity: methodHash(DEFAULT_METHOD) });
 
 let position = 0;
-let newMs = 0;
-let rewrittenMs = 0;
 
 async function write(made: readonly Made[], rewrite: boolean): Promise<number> {
   const commit = commitOf(columnsOf(made, { rewrite }), ++position);
@@ -170,27 +175,34 @@ async function write(made: readonly Made[], rewrite: boolean): Promise<number> {
   return performance.now() - startedMs;
 }
 
+const fresh = { count: 0, ms: 0 };
 let batch: Made[] = [];
 const last: Made[][] = [];
 for (const one of cells(totals)) {
   batch.push(one);
-  if (batch.length < CELLS && position * CELLS + batch.length < totals) continue;
-  newMs += await write(batch, false);
+  if (batch.length < CELLS && fresh.count + batch.length < totals) continue;
+  fresh.ms += await write(batch, false);
+  fresh.count += batch.length;
   last.push(batch);
   if (last.length > REWRITES) last.shift();
   batch = [];
+  if (fresh.ms >= fillMs) break;
 }
-let rewritten = 0;
+const again = { count: 0, ms: 0 };
 for (const made of last) {
-  rewrittenMs += await write(made, true);
-  rewritten += made.length;
+  again.ms += await write(made, true);
+  again.count += made.length;
+  if (again.ms >= fillMs * REWRITE_SHARE) break;
 }
 await store.close();
 
+const endMs = last.at(-1)!.at(-1)!.minuteMs + MINUTE_MS;
+const days = Math.max(1, Math.floor((endMs - START_MS) / DAY_MS));
 const reader = await openReader(place);
 const answers: Record<string, unknown> = {};
-for (const [name, question] of Object.entries(QUESTIONS)) answers[name] = await askAll(reader, question);
+for (const [name, question] of Object.entries(questionsOver(days)))
+  answers[name] = await askAll(reader, question);
 await reader.close();
-const rate = (count: number, ms: number): number => Math.round((count * 1000) / ms);
-const rates = { written: rate(totals, newMs), rewritten: rate(rewritten, rewrittenMs) };
-process.stdout.write(`${JSON.stringify({ ...rates, answers })}\n`);
+const rate = ({ count, ms }: { count: number; ms: number }): number => Math.round((count * 1000) / ms);
+const rates = { written: rate(fresh), rewritten: rate(again) };
+process.stdout.write(`${JSON.stringify({ totals: fresh.count, days, ...rates, answers })}\n`);

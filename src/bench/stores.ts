@@ -10,9 +10,20 @@ import type { Terminal } from '../ui/terminal.js';
 
 const COMMITS = fileURLToPath(new URL('./store-commits.js', import.meta.url));
 
+const DYNAMODB_ALONE = fileURLToPath(new URL('./dynamodb-alone.js', import.meta.url));
+const ALONE_ROWS = 20_000;
+
 const KINDS = ['duckdb', ...STORE_NAMES] as const;
 
+/** Our servers forget rights at once, since tests give and take them; in use they remember them, as Cassandra does unless it is told. */
+const SETTINGS: Readonly<Partial<Record<StoreName, Readonly<Record<string, string>>>>> = {
+  cassandra: { permissions_validity: '2000ms', roles_validity: '2000ms' },
+};
+
 interface Figures {
+  /** How many totals there were when the questions were asked, and how many days they filled. */
+  totals: number;
+  days: number;
   /** Totals a second that were not there before, and that were. */
   written: number;
   rewritten: number;
@@ -24,13 +35,16 @@ interface Measured {
   cpuS: number;
   rssBytes: number;
   result: unknown;
+  /** Rows a second that the server takes in its own bulk writes, where that was measured. */
+  aloneRows?: number;
 }
 
 export interface StoresBenchOptions {
   folder: string;
   terminal: Terminal;
-  /** How many totals each store gets. */
+  /** How many totals each store gets, and for how long at most it is filled, ms. */
   totals: number;
+  fillMs: number;
   /** Names of stores; empty: all. */
   only: readonly string[];
   /** Runs a script of ours in a process of its own. */
@@ -59,20 +73,26 @@ export async function benchStores(options: StoresBenchOptions): Promise<void> {
   if (failures.length > 0) throw new UserError(failures.join('\n'));
 }
 
-async function measureFile({ folder, totals, measure }: StoresBenchOptions): Promise<Measured> {
-  return { name: 'DuckDB', ...(await measure([COMMITS, 'duckdb', join(folder, 'store'), String(totals)])) };
+async function measureFile({ folder, totals, fillMs, measure }: StoresBenchOptions): Promise<Measured> {
+  const filling = [String(totals), String(fillMs)];
+  return { name: 'DuckDB', ...(await measure([COMMITS, 'duckdb', join(folder, 'store'), ...filling])) };
 }
 
 async function measureServer(
   kind: StoreName,
-  { folder, totals, measure }: StoresBenchOptions,
+  { folder, totals, fillMs, measure }: StoresBenchOptions,
 ): Promise<Measured> {
   const { part, label, place } = STORE_SERVERS[kind];
-  const server = await startService(part, { directory: join(folder, kind) });
+  const server = await startService(part, { directory: join(folder, kind), settings: SETTINGS[kind] ?? {} });
   try {
     const { url, environment } = place(server.address);
     Object.assign(process.env, environment);
-    return { name: label, ...(await measure([COMMITS, url, join(folder, 'work'), String(totals)])) };
+    const filling = [String(totals), String(fillMs)];
+    const measured = await measure([COMMITS, url, join(folder, 'work'), ...filling]);
+    if (kind !== 'dynamodb') return { name: label, ...measured };
+    const { endpoint, region } = server.address;
+    const alone = await measure([DYNAMODB_ALONE, endpoint!, region!, String(ALONE_ROWS)]);
+    return { name: label, ...measured, aloneRows: (alone.result as { perSecond: number }).perSecond };
   } finally {
     await server.remove();
   }
@@ -80,12 +100,16 @@ async function measureServer(
 
 async function print(terminal: Terminal, stores: readonly Measured[]): Promise<void> {
   await terminal.table(
-    ['changed totals/s', 'new', 'rewritten', 'CPU s (ours)', 'peak MB (ours)'],
+    ['changed totals/s', 'totals there', 'days', 'new', 'rewritten', 'CPU s (ours)', 'peak MB (ours)'],
     stores.map(({ name, cpuS, rssBytes, result }) => {
-      const { written, rewritten } = result as Figures;
-      return [name, written, rewritten, cpuS.toFixed(1), Math.round(rssBytes / 1e6)];
+      const { totals, days, written, rewritten } = result as Figures;
+      return [name, totals, days, written, rewritten, cpuS.toFixed(1), Math.round(rssBytes / 1e6)];
     }),
   );
+  for (const { name, aloneRows } of stores) {
+    if (aloneRows === undefined) continue;
+    await terminal.print(`${name} alone, bulk writes without versions: ${aloneRows} rows a second\n`);
+  }
   const [first] = stores;
   const questions = Object.keys((first!.result as Figures).answers);
   await terminal.table(

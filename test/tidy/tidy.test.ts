@@ -96,7 +96,7 @@ const INDEPENDENT: Readonly<Record<string, readonly string[]>> = {
 
 /** A vendor's package is spoken to in one room, so that it can be replaced there; DuckDB and zstd in those that need them. */
 const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
-  '@aws-sdk/client-dynamodb': ['adapters/dynamodb'],
+  '@aws-sdk/client-dynamodb': ['adapters/dynamodb', 'bench'],
   '@aws-sdk/client-s3': ['adapters/s3'],
   '@aws-sdk/lib-storage': ['adapters/s3'],
   '@clickhouse/client': ['adapters/clickhouse'],
