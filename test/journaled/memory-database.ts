@@ -32,6 +32,9 @@ const PAGE_ROWS = 100;
 /** Everything that connections share. */
 export class MemoryServer {
   head: Head | undefined;
+  /** The head whose swap was answered last, or that was read: a glance may still see this one. */
+  private settled: Head | undefined;
+  private glances = 0;
   private readonly totals = new Map<string, Map<string, Versioned<Cell>>>();
   private readonly entries = new Map<string, Map<string, Versioned<Uint8Array>>>();
 
@@ -39,6 +42,7 @@ export class MemoryServer {
   copy(): MemoryServer {
     const copy = new MemoryServer();
     copy.head = this.head;
+    copy.settled = this.settled;
     for (const [name, rows] of this.totals) copy.totals.set(name, new Map(rows));
     for (const [name, rows] of this.entries) copy.entries.set(name, new Map(rows));
     return copy;
@@ -64,13 +68,20 @@ export class MemoryServer {
       tables,
       readHead: async () => {
         await step('readHead');
+        this.settled = this.head;
         return this.head;
+      },
+      glanceAtHead: async () => {
+        await step('glanceAtHead');
+        // Now this copy is asked, now that one.
+        return this.glances++ % 2 === 0 ? this.settled : this.head;
       },
       swapHead: async (expected, next) => {
         await step('swapHead');
         if ((this.head?.revision ?? 0) !== expected) return false;
         this.head = next;
-        await fate.step?.('swapHead answered');
+        await step('swapHead answered');
+        if ((this.settled?.revision ?? 0) < next.revision) this.settled = next;
         return true;
       },
       writeTotals: (table, rows, version) =>

@@ -1,7 +1,11 @@
 // The register: one row that is set by a lightweight transaction, which the copies agree on among themselves.
+//
+// Reading it at the serial level ends what is under way and costs rounds among the copies, each with writes of its own. Who
+// only reads need not: a swap is answered, and a serial read gives it, when a quorum of the copies has it as an ordinary
+// row, and the quorum that is read has one copy in common with that.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Head, RowDatabase } from '../journaled/database.js';
-import type { Cluster, Statement } from './cluster.js';
+import type { Cluster, Row, Statement } from './cluster.js';
 import { isUnsure } from './server-errors.js';
 
 const NAME = 'head';
@@ -10,15 +14,15 @@ const STEP_MS = 100;
 const ATTEMPTS_MAX = 100;
 
 /** The register on a cluster. */
-export function createHead(cluster: Cluster): Pick<RowDatabase, 'readHead' | 'swapHead'> {
+export function createHead(cluster: Cluster): Pick<RowDatabase, 'readHead' | 'glanceAtHead' | 'swapHead'> {
   const table = `${cluster.address.keyspace}.register`;
-  const read = async (): Promise<Head | undefined> => {
-    const query = `SELECT revision, text FROM ${table} WHERE name = ?`;
-    const row = await cluster.readRegister({ query, params: [NAME] });
+  const statement = { query: `SELECT revision, text FROM ${table} WHERE name = ?`, params: [NAME] };
+  const headIn = (row: Row | undefined): Head | undefined => {
     // A row without a revision is one that somebody has begun by hand.
     if (!row?.revision) return undefined;
     return { revision: Number(row.revision), text: row.text as string };
   };
+  const read = async (): Promise<Head | undefined> => headIn(await cluster.readRegister(statement));
   const swap = (expected: number, { revision, text }: Head): Statement =>
     expected === 0
       ? {
@@ -31,6 +35,10 @@ export function createHead(cluster: Cluster): Pick<RowDatabase, 'readHead' | 'sw
         };
   return {
     readHead: read,
+    async glanceAtHead() {
+      const { rows } = await cluster.page(statement, 1, undefined);
+      return headIn(rows[0]);
+    },
     async swapHead(expected, next) {
       for (let attempt = 1; ; attempt++) {
         try {

@@ -126,6 +126,12 @@ export interface RowDatabase {
   /** undefined: there is no store yet. */
   readHead(): Promise<Head | undefined>;
   /**
+   * Present where it is cheaper than `readHead`: the head for those who only read, and do not swap by it. It is no older than
+   * any swap that was answered, and any head that `readHead` gave, before it began. Of a swap that is not answered yet it
+   * may tell or not, and may tell one moment and not tell the next.
+   */
+  glanceAtHead?(): Promise<Head | undefined>;
+  /**
    * Makes `next` the head if the head's revision is `expected` (0: there is none yet). False: it is another one. After
    * an answer that was lost it finds out by `next.text`, which is unlike every other head's.
    */

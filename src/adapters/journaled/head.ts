@@ -70,6 +70,12 @@ export async function readHead(database: RowDatabase): Promise<KnownHead | undef
   return head && { revision: head.revision, state: stateOf(head, database) };
 }
 
+/** As `readHead`, for those who only read: a swap that is under way may be in it or not. */
+export async function glanceAtHead(database: RowDatabase): Promise<KnownHead | undefined> {
+  const head = await (database.glanceAtHead ?? database.readHead)();
+  return head && { revision: head.revision, state: stateOf(head, database) };
+}
+
 /** Makes `state` the head if `known` still is; undefined: it is not. */
 export async function swapHead(
   database: RowDatabase,

@@ -1,9 +1,13 @@
 // Reading what belongs to one commit, without transactions: the head is read before and after. Where commits come too
 // fast for that, an answer may hold some rows of the one that is just being made, which is the most that it can be off.
+//
+// A glance at the head is enough, which may miss a swap that is not answered yet. A commit's rows are written when the swap
+// that decided it is answered, so whoever saw one of them sees that swap afterwards; the swap that completes it is made
+// when all of them are written, so whoever saw it, answered or not, finds every row.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
 import type { RowDatabase } from './database.js';
-import { type HeadState, type KnownHead, readHead } from './head.js';
+import { glanceAtHead, type HeadState, type KnownHead } from './head.js';
 import { Hold, unheld } from './hold.js';
 
 /** A question is asked so often again, with a wait that grows, before it is answered as well as it can be. */
@@ -89,7 +93,7 @@ export class Reading {
   }
 
   async head(): Promise<KnownHead> {
-    const head = await readHead(this.database);
+    const head = await glanceAtHead(this.database);
     if (head) return head;
     throw new UserError(`the store in ${this.database.name} is gone`);
   }
