@@ -20,16 +20,35 @@ export interface ChangedCells {
   gain: ArrayLike<number>;
 }
 
-/** The parts that write changed cells. */
+/** The parts that write changed cells. Those of a campaign and an ad follow each other: a partition is then in few parts. */
 export function* cellParts(cells: ChangedCells): Generator<TotalsPart> {
+  const order = byOwner(cells);
   for (let from = 0; from < cells.count; from += PART_CELLS) {
-    const to = Math.min(from + PART_CELLS, cells.count);
+    const some = order.subarray(from, from + PART_CELLS);
     yield partOf('by_ad', cells.dimensions, {
-      dimension: Array.from({ length: to - from }, (_, index) => cells.dimension[from + index]!),
-      atMs: Array.from({ length: to - from }, (_, index) => cells.minuteMs[from + index]!),
-      clicks: Array.from({ length: to - from }, (_, index) => cells.clicks[from + index]!),
+      dimension: Array.from(some, (index) => cells.dimension[index]!),
+      atMs: Array.from(some, (index) => cells.minuteMs[index]!),
+      clicks: Array.from(some, (index) => cells.clicks[index]!),
     });
   }
+}
+
+/** Indices of cells, those of a campaign together, and among them those of an ad. */
+function byOwner({ dimensions, dimension, count }: ChangedCells): Uint32Array {
+  const places = new Map<string, Map<string, number[]>>();
+  const cellsOf = dimensions.map(([adId, campaignId]) => {
+    const ads = places.get(campaignId) ?? new Map<string, number[]>();
+    places.set(campaignId, ads);
+    const cells = ads.get(adId) ?? [];
+    ads.set(adId, cells);
+    return cells;
+  });
+  for (let index = 0; index < count; index++) cellsOf[dimension[index]!]!.push(index);
+  const order = new Uint32Array(count);
+  let next = 0;
+  for (const ads of places.values())
+    for (const cells of ads.values()) for (const index of cells) order[next++] = index;
+  return order;
 }
 
 /** A part with only the dimensions that its cells have. */
@@ -90,14 +109,23 @@ function changesOf(
     const key = grain * kept.length + numbers[cells.dimension[index]!]!;
     gains.set(key, (gains.get(key) ?? 0) + cells.gain[index]!);
   }
-  const changes: { dimension: Dimension; atMs: number; gain: number }[] = [];
+  // Those of a partition follow each other.
+  const owner = OWNER_AT[table.owner];
+  const changes = new Map<string, { dimension: Dimension; atMs: number; gain: number }[]>();
   for (const [key, gain] of gains) {
     if (gain === 0) continue;
     const number = key % kept.length;
-    changes.push({ dimension: kept[number]!, atMs: ((key - number) / kept.length) * grainMs, gain });
+    const dimension = kept[number]!;
+    const change = { dimension, atMs: ((key - number) / kept.length) * grainMs, gain };
+    const others = changes.get(dimension[owner]);
+    if (others) others.push(change);
+    else changes.set(dimension[owner], [change]);
   }
-  return changes;
+  return [...changes.values()].flat();
 }
+
+/** Where a dimension has the column by which a table is found. */
+const OWNER_AT = { adId: 0, campaignId: 1, country: 2 } as const;
 
 /** The dimensions as the table keeps them, each once, and which of them each one is. */
 function numbered(
