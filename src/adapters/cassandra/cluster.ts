@@ -101,7 +101,18 @@ export class Cluster {
     );
   }
 
-  /** Writes rows of one partition with a version: all of them or none. */
+  /** The first node of ours that keeps a partition, by the values of its key; undefined: nobody knows. */
+  nodeOf(partition: readonly (string | number)[]): string | undefined {
+    const [first, ...others] = this.client.hosts.values();
+    if (others.length === 0) return first?.address;
+    const replicas = this.client.getReplicas(this.address.keyspace, routingKey(partition)) as
+      | cassandra.Host[]
+      | null
+      | undefined;
+    return replicas?.find(({ datacenter }) => datacenter === this.datacenter)?.address;
+  }
+
+  /** Writes rows with a version: those of one partition all or none, of several perhaps some where it fails. */
   async writeTogether(statements: readonly Statement[], version: number): Promise<void> {
     if (statements.length === 1) return await this.write(statements[0]!, version);
     const batch = statements.map(({ query, params }) => ({ query, params: [...params] }));
@@ -193,6 +204,18 @@ async function insistently<T>(address: Address, patience: Patience, work: () => 
       await sleep(Math.min(STEP_MS_MAX, STEP_MS_FIRST * 2 ** attempt));
     }
   }
+}
+
+/** A partition's key of several columns as the nodes hash it: each value with its length before and a 0 behind. */
+function routingKey(partition: readonly (string | number)[]): Buffer {
+  const pieces = partition.flatMap((value) => {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.alloc(4);
+    if (typeof value === 'number') bytes.writeInt32BE(value);
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(bytes.length);
+    return [length, bytes, Buffer.alloc(1)];
+  });
+  return Buffer.concat(pieces);
 }
 
 function clientOptions({ contactPoints, credentials, tls }: Address): cassandra.DseClientOptions {

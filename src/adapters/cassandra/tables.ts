@@ -118,7 +118,7 @@ export interface TotalsStatements {
   find(keys: number): string;
   /** Rows of a range of tokens; `within`: only those of a period, which the nodes look through. */
   scan(within: boolean): string;
-  partitionOf(row: PlacedCell): unknown[];
+  partitionOf(row: PlacedCell): (string | number)[];
   keyOf(row: PlacedCell): unknown[];
 }
 
@@ -134,7 +134,7 @@ export function totalsStatements(keyspace: string, table: TotalsTable): TotalsSt
   const remove = `DELETE FROM ${name} WHERE ${where}`;
   const shown = [COLUMNS[table.owner], ...key, 'clicks'].join(', ');
   const token = `token(${partition.join(', ')})`;
-  const partitionOf = (row: PlacedCell): unknown[] =>
+  const partitionOf = (row: PlacedCell): (string | number)[] =>
     table.sharded ? [row[table.owner], row.bucket, row.shard] : [row[table.owner], row.bucket];
   const keyOf = (row: PlacedCell): unknown[] => [row.minuteMs, ...table.columns.map((column) => row[column])];
   return {

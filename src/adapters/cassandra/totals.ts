@@ -1,4 +1,5 @@
-// Totals in their tables. Rows of one partition travel together; partitions are spread over the nodes by their key.
+// Totals in their tables. Rows of one partition travel together, and small partitions of the same node with each other:
+// what a node does for a request costs as much as what it does for its rows.
 import type { Cell } from '../../core/ports/commit.js';
 import type { PartitionKey, PlacedCell, RowDatabase, TotalsTable } from '../journaled/database.js';
 import type { Cluster, Page, Row } from './cluster.js';
@@ -7,8 +8,14 @@ import { type TotalsStatements, totalsStatements } from './tables.js';
 
 /** Requests that are under way at a time. */
 const REQUESTS_MAX = 256;
+const WRITES_MAX = 64;
 /** Rows that are written by one request: some tens of kilobytes. */
 const BATCH_ROWS = 100;
+/** Partitions of one request, and bytes where they are several: of more than 10 or 5 KiB Cassandra warns, above 50 KiB it refuses. */
+const BATCH_PARTITIONS = 10;
+const SHARED_BYTES = 5_000;
+/** What a row takes besides its texts, as Cassandra counts: time, clicks, and their timestamps. */
+const ROW_BYTES = 60;
 /** Keys that are asked for by one request. */
 const FIND_KEYS = 50;
 const PAGE_ROWS = 2_000;
@@ -38,8 +45,9 @@ export function createTotals(cluster: Cluster): Totals {
   return {
     async writeTotals(table, rows, version) {
       const statements = statementsOf(table);
-      const batches = chunksByPartition(table, rows, BATCH_ROWS);
-      await inParallel(batches, REQUESTS_MAX, (batch) =>
+      const chunks = chunksByPartition(table, rows, BATCH_ROWS);
+      const nodeOf = (row: PlacedCell) => cluster.nodeOf(statements.partitionOf(row));
+      await inParallel(sharedBatches(chunks, nodeOf), WRITES_MAX, (batch) =>
         cluster.writeTogether(batch.map(statements.put), version),
       );
     },
@@ -142,6 +150,38 @@ function chunksByPartition(table: TotalsTable, rows: readonly PlacedCell[], rows
     chunk.push(row);
   }
   return chunks;
+}
+
+/** Chunks that are small, together with others of their node; `nodeOf` undefined: nobody knows it. */
+export function sharedBatches(
+  chunks: readonly PlacedCell[][],
+  nodeOf: (row: PlacedCell) => string | undefined,
+): PlacedCell[][] {
+  const open = new Map<string, { rows: PlacedCell[]; partitions: number; bytes: number }>();
+  const batches: PlacedCell[][] = [];
+  for (const chunk of chunks) {
+    const bytes = chunk.reduce((sum, row) => sum + bytesOf(row), 0);
+    const node = bytes > SHARED_BYTES ? undefined : nodeOf(chunk[0]!);
+    if (node === undefined) {
+      batches.push(chunk);
+      continue;
+    }
+    let batch = open.get(node);
+    if (!batch || batch.partitions === BATCH_PARTITIONS || batch.bytes + bytes > SHARED_BYTES) {
+      batch = { rows: [], partitions: 0, bytes: 0 };
+      open.set(node, batch);
+      batches.push(batch.rows);
+    }
+    for (const row of chunk) batch.rows.push(row);
+    batch.partitions++;
+    batch.bytes += bytes;
+  }
+  return batches;
+}
+
+/** About: texts of other letters than ASCII's take more, but never ten times as much. */
+function bytesOf({ adId, campaignId, country, deviceType }: PlacedCell): number {
+  return ROW_BYTES + adId.length + campaignId.length + country.length + deviceType.length;
 }
 
 function partitionParams({ sharded }: TotalsTable, { owner, bucket, shard }: PartitionKey): unknown[] {
