@@ -36,53 +36,14 @@ function codesOf(first: number, extraBits: readonly number[]): Codes {
 }
 
 const zeros = (count: number): number[] => new Array<number>(count).fill(0);
-const LITERAL_LENGTHS = codesOf(0, [
-  ...zeros(16),
-  1,
-  1,
-  1,
-  1,
-  2,
-  2,
+const LITERAL_LENGTHS = codesOf(
+  0,
+  zeros(16).concat([1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+);
+const MATCH_LENGTHS = codesOf(
   3,
-  3,
-  4,
-  6,
-  7,
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-  16,
-]);
-const MATCH_LENGTHS = codesOf(3, [
-  ...zeros(32),
-  1,
-  1,
-  1,
-  1,
-  2,
-  2,
-  3,
-  3,
-  4,
-  4,
-  5,
-  7,
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-  16,
-]);
+  zeros(32).concat([1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
+);
 
 /** The three tables of sequences: predefined, and the limits of those that a block brings. */
 interface TableKind {
