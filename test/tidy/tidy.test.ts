@@ -23,11 +23,12 @@ function roomOf(path: string): string {
     .join('/');
 }
 
-/** Anybody may: the world's errors, the version, a wait that can be ended, a trouble told now and again, and how a data directory is locked and written safely. */
+/** Anybody may: the world's errors, the version, a wait that can be ended, one for a server, a trouble told now and again, and how a data directory is locked and written safely. */
 const OPEN_TO_ALL = [
   'src/errors',
   'src/version',
   'src/pause',
+  'src/insist',
   'src/repeated-warning',
   'src/adapters/embedded/lock',
   'src/adapters/embedded/layout',

@@ -41,15 +41,22 @@ export function parseAddress(text: string): Address {
   const url = split(text);
   const parameter = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
   for (const name of url.searchParams.keys()) {
-    if (!PARAMETERS.includes(name)) throw wrong(`${name}: there is no such parameter`, PARAMETERS.join(', '));
+    if (!PARAMETERS.includes(name))
+      throw wrong(`a Cassandra URL has no parameter ${name}`, `There is ${PARAMETERS.join(', ')}.`);
   }
+  if (parameter('datacenter') === '')
+    throw wrong('datacenter= names none', 'Leave it out: then it is that of the first node.');
   const keyspace = decodeURIComponent(url.pathname.slice(1));
+  if (keyspace === '') throw wrong('a Cassandra URL names a keyspace', FORM);
   if (!KEYSPACE_NAME.test(keyspace)) {
     throw wrong(`the keyspace must be lower-case letters, digits and _, not ${JSON.stringify(keyspace)}`);
   }
   const consistency = CONSISTENCIES.find((each) => each === (parameter('consistency') ?? 'local_quorum'));
   if (!consistency) {
-    throw wrong(`consistency=${parameter('consistency')}`, `Choose one of ${CONSISTENCIES.join(', ')}.`);
+    throw wrong(
+      `consistency=${parameter('consistency')}: there is no such one`,
+      `Choose one of ${CONSISTENCIES.join(', ')}.`,
+    );
   }
   const hosts = url.hostname.split(',');
   const port = url.port || String(PORT);
@@ -68,11 +75,11 @@ export function parseAddress(text: string): Address {
   };
 }
 
+const FORM =
+  'Write cassandra://user@host1,host2:9042/keyspace, and the password into CASSANDRA_PASSWORD or percent-encoded.';
+
 function split(text: string): URL {
-  const malformed = wrong(
-    'not a Cassandra URL',
-    'Write cassandra://user@host1,host2:9042/keyspace, and the password into CASSANDRA_PASSWORD or percent-encoded.',
-  );
+  const malformed = wrong('not a Cassandra URL', FORM);
   if (!URL.canParse(text)) throw malformed;
   const url = new URL(text);
   try {
@@ -129,7 +136,7 @@ function secondsOf(text: string | undefined): number | undefined {
   const seconds = Number(digits) * SECONDS[unit as keyof typeof SECONDS];
   if (unit === undefined || seconds > TTL_SECONDS_MAX) {
     throw wrong(
-      `minutes_ttl=${text}`,
+      `minutes_ttl=${text}: not a time`,
       'Write a time as in 90d or 36h, at most 7300d, or 0 to keep minutes for ever.',
     );
   }

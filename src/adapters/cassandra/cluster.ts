@@ -1,18 +1,12 @@
 // The connections to one cluster, and how long its nodes are waited for. All statements are such that doing them
 // twice is doing them once; the one that is not, the swap of the head, looks afterwards what it did.
-import { setTimeout as sleep } from 'node:timers/promises';
 import cassandra from 'cassandra-driver';
+import { GONE_WAIT_MS, type Insistence, insistently, type Notice } from '../../insist.js';
 import type { Address, Consistency } from './address.js';
 import { passing, serverError } from './server-errors.js';
 
-/** So long a writer waits for nodes that restart, in steps that grow. */
-const GONE_WAIT_MS = 120_000;
 /** So long anybody waits for nodes that are there and answer too late. */
 const BUSY_WAIT_MS = 30_000;
-const STEP_MS_FIRST = 50;
-const STEP_MS_MAX = 2_000;
-/** Attempts that even somebody in a hurry makes. */
-const ATTEMPTS_MIN = 3;
 
 const CONNECT_MS = 10_000;
 /** Longer than the nodes themselves wait for each other: what they say is better than silence. */
@@ -63,8 +57,8 @@ export class Cluster {
 
   /** Connects; `waits`: the nodes may be starting just now. UserError: they can't be used, and why. */
   static async connect(address: Address, options: ClusterOptions, waits = false): Promise<Cluster> {
-    const patience = { ...options, patient: waits, notice: { given: false } };
-    return await insistently(address, patience, async () => {
+    const how = insistence(address, { ...options, patient: waits });
+    return await insistently({ ...how, notice: { given: false } }, async () => {
       const datacenter = address.datacenter ?? (await datacenterOf(address));
       const client = new cassandra.Client({ ...clientOptions(address), localDataCenter: datacenter });
       try {
@@ -151,8 +145,8 @@ export class Cluster {
 
   /** Does `work`, again and again while what stops it may pass. */
   async persistently<T>(work: () => Promise<T>): Promise<T> {
-    const { notice, closing } = this;
-    return await insistently(this.address, { ...this.options, notice, closing: closing.signal }, work);
+    const { address, options, notice, closing } = this;
+    return await insistently({ ...insistence(address, options), notice, closing: closing.signal }, work);
   }
 
   /** An error as a UserError, if it is one of the cluster's. */
@@ -171,39 +165,21 @@ export class Cluster {
   }
 }
 
-/** Whether somebody was told that the nodes are waited for, and none of them has answered since. */
-interface Notice {
-  given: boolean;
-}
-
-interface Patience extends ClusterOptions {
-  notice: Notice;
-  closing?: AbortSignal;
-}
-
-async function insistently<T>(address: Address, patience: Patience, work: () => Promise<T>): Promise<T> {
-  const { patient, onWait, signal, closing, notice } = patience;
-  const startedMs = Date.now();
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const result = await work();
-      notice.given = false;
-      return result;
-    } catch (error) {
+/** How the nodes at an address are waited for. */
+function insistence(
+  address: Address,
+  { patient, onWait, signal }: ClusterOptions,
+): Omit<Insistence, 'notice'> {
+  return {
+    patienceMs(error) {
       const reason = passing(error);
-      const patienceMs = patient ? GONE_WAIT_MS : reason === 'busy' ? BUSY_WAIT_MS : 0;
-      const inHurry = signal?.aborted === true && attempt + 1 >= ATTEMPTS_MIN;
-      const isOver = Date.now() - startedMs >= patienceMs || closing?.aborted === true || inHurry;
-      const explained = serverError(error, address);
-      if (reason === undefined || isOver) throw explained;
-      if (attempt === 1) {
-        const line = explained instanceof Error ? explained.message : String(explained);
-        if (!notice.given) onWait?.(`${line}: waiting up to ${Math.round(patienceMs / 1000)} s`);
-        notice.given = true;
-      }
-      await sleep(Math.min(STEP_MS_MAX, STEP_MS_FIRST * 2 ** attempt));
-    }
-  }
+      if (reason === undefined) return undefined;
+      if (patient) return GONE_WAIT_MS;
+      return reason === 'busy' ? BUSY_WAIT_MS : 0;
+    },
+    explained: (error) => serverError(error, address),
+    ...{ onWait, signal },
+  };
 }
 
 /** A partition's key of several columns as the nodes hash it: each value with its length before and a 0 behind. */

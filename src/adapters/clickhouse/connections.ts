@@ -1,17 +1,10 @@
 // Requests to the server over HTTP, and how long they wait for one that went away. Everything that is sent may be sent
 // again: rows carry their version.
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { GONE_WAIT_MS, insistently, type Notice } from '../../insist.js';
 import type { Address } from './address.js';
 import { isPassing, serverError } from './server-errors.js';
-
-/** So long a writer waits for a server that restarts, in steps that grow. */
-const GONE_WAIT_MS = 120_000;
-const STEP_MS_FIRST = 50;
-const STEP_MS_MAX = 2_000;
-/** Attempts that even somebody in a hurry makes. */
-const ATTEMPTS_MIN = 3;
 
 /** A request of which nothing is heard for so long is given up. */
 const SILENCE_MS_MAX = 120_000;
@@ -44,6 +37,7 @@ export type Row = readonly unknown[];
 
 export class Connections {
   private readonly client: ClickHouseClient;
+  private readonly notice: Notice = { given: false };
   private readonly closing = new AbortController();
 
   constructor(
@@ -117,23 +111,14 @@ export class Connections {
 
   /** Does `work`, again and again while what stops it may pass: once if nobody is patient. */
   async persistently<T>(work: (attempt: number) => Promise<T>): Promise<T> {
-    const patienceMs = this.options.patient ? GONE_WAIT_MS : 0;
-    const startedMs = Date.now();
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await work(attempt);
-      } catch (error) {
-        const inHurry = this.options.signal?.aborted === true && attempt + 1 >= ATTEMPTS_MIN;
-        const isOver = Date.now() - startedMs >= patienceMs || this.closing.signal.aborted || inHurry;
-        const told = serverError(error, this.address);
-        if (!isPassing(error) || isOver) throw told;
-        if (attempt === 1) {
-          const seconds = Math.round(patienceMs / 1000);
-          this.options.onWait?.(`${told instanceof Error ? told.message : told}: waiting up to ${seconds} s`);
-        }
-        await sleep(Math.min(STEP_MS_MAX, STEP_MS_FIRST * 2 ** attempt));
-      }
-    }
+    const { address, notice, closing } = this;
+    const { patient, onWait, signal } = this.options;
+    const how = {
+      patienceMs: (error: unknown) => (isPassing(error) ? (patient ? GONE_WAIT_MS : 0) : undefined),
+      explained: (error: unknown) => serverError(error, address),
+      ...{ notice, onWait, signal, closing: closing.signal },
+    };
+    return await insistently(how, work);
   }
 
   async close(): Promise<void> {

@@ -1,17 +1,13 @@
 // The connections of one open store, and how long it waits for a server that went away.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { GONE_WAIT_MS, insistently, type Notice } from '../../insist.js';
 import type { Address } from './address.js';
 import type { Lease } from './reader.js';
 import { isPassing, serverError, sqlStateOf } from './server-errors.js';
 import { DURABLE, inTransaction, readers } from './session.js';
 
-/** So long a writer waits for a server that restarts or fails over, in steps that grow. */
-const GONE_WAIT_MS = 120_000;
 /** So long anybody waits for one that says it is starting up. */
 const STARTING_WAIT_MS = 30_000;
-const STEP_MS_FIRST = 50;
-const STEP_MS_MAX = 2_000;
 const STARTING_UP = '57P03';
 
 /** Whoever keeps the books waits so long for a commit that is under way. */
@@ -29,11 +25,9 @@ export interface ConnectionsOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Attempts that even somebody in a hurry makes. */
-const ATTEMPTS_MIN = 3;
-
 export class Connections {
   private readonly pool: pg.Pool;
+  private readonly notice: Notice = { given: false };
   private readonly closing = new AbortController();
 
   constructor(
@@ -102,28 +96,22 @@ export class Connections {
     return this.insistently(this.options, work);
   }
 
-  private async insistently<T>(
+  private insistently<T>(
     { patient }: Pick<ConnectionsOptions, 'patient'>,
     work: (attempt: number) => Promise<T>,
   ): Promise<T> {
-    const startedMs = Date.now();
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await work(attempt);
-      } catch (error) {
-        const waitMs = sqlStateOf(error) === STARTING_UP ? STARTING_WAIT_MS : 0;
-        const patienceMs = patient ? GONE_WAIT_MS : waitMs;
-        const inHurry = this.options.signal?.aborted === true && attempt + 1 >= ATTEMPTS_MIN;
-        const isOver = Date.now() - startedMs >= patienceMs || this.closing.signal.aborted || inHurry;
-        const told = serverError(error, this.address);
-        if (!isPassing(error) || isOver) throw told;
-        if (attempt === 1) {
-          const seconds = Math.round(patienceMs / 1000);
-          this.options.onWait?.(`${told instanceof Error ? told.message : told}: waiting up to ${seconds} s`);
-        }
-        await sleep(Math.min(STEP_MS_MAX, STEP_MS_FIRST * 2 ** attempt));
-      }
-    }
+    const { address, notice, closing } = this;
+    const { onWait, signal } = this.options;
+    const how = {
+      patienceMs(error: unknown): number | undefined {
+        if (!isPassing(error)) return undefined;
+        if (patient) return GONE_WAIT_MS;
+        return sqlStateOf(error) === STARTING_UP ? STARTING_WAIT_MS : 0;
+      },
+      explained: (error: unknown) => serverError(error, address),
+      ...{ notice, onWait, signal, closing: closing.signal },
+    };
+    return insistently(how, work);
   }
 
   async close(): Promise<void> {

@@ -165,6 +165,7 @@ describe('an address', () => {
     'cassandra://host:1,other:2/clicks',
     'cassandra://host,/clicks',
     'cassandra://host/clicks?consistency=any',
+    'cassandra://host/clicks?datacenter=',
     'cassandra://host/clicks?replication=0',
     'cassandra://host/clicks?minutes_ttl=9000d',
     'cassandra://host/clicks?tls=yes',
