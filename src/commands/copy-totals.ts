@@ -31,7 +31,10 @@ export const copyTotalsCommand = command({
   async run({ options, terminal, signal }) {
     const { dataDir: path } = options;
     const places = { from: { dataDir: path, store: options.from }, to: { dataDir: path, store: options.to } };
-    const names = { from: await shownName(places.from), to: await shownName(places.to) };
+    const names = {
+      from: await of('--from', () => shownName(places.from)),
+      to: await of('--to', () => shownName(places.to)),
+    };
     if (names.from === names.to) throw new UsageError('--from and --to name the same store');
     // Opening it to write would make one where a name is mistyped.
     const counted = await openReaderIfAny(places.from);
@@ -65,3 +68,16 @@ export const copyTotalsCommand = command({
     return undefined;
   },
 });
+
+/** What a store says of the option --store is about another one here. */
+async function of<T>(flag: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(error.message.replace('--store', flag), {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    });
+  }
+}

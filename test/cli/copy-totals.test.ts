@@ -88,6 +88,7 @@ test('what holds something else, or nothing, is refused', async () => {
       /duckdb holds totals already, and not those/,
     ],
     [['--from', first], 2, /--to is required/],
+    [['--from', first, '--to', 'cassandra://host'], 2, /--to: a Cassandra URL names a keyspace/],
   ] as const) {
     const { stderr, ...outcome } = await clickAgg(['copy-totals', '--data-dir', dataDir, ...args]);
     expect({ args, code: outcome.code }, stderr).toEqual({ args, code });

@@ -76,7 +76,7 @@ export function parseAddress(text: string): Address {
 }
 
 const FORM =
-  'Write cassandra://user@host1,host2:9042/keyspace, and the password into CASSANDRA_PASSWORD or percent-encoded.';
+  'Write cassandra://user@host1,host2:9042/keyspace (one port, behind the last host), and the password into CASSANDRA_PASSWORD or percent-encoded.';
 
 function split(text: string): URL {
   const malformed = wrong('not a Cassandra URL', FORM);

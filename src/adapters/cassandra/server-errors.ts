@@ -51,7 +51,7 @@ const CAUSES: readonly Cause[] = [
   {
     codes: [CODES.writeTimeout, CODES.readTimeout, 'OperationTimedOutError', 'ETIMEDOUT'],
     line: ({ name }) => `${name} does not answer in time`,
-    hint: 'Check the network, and whether its nodes are overloaded.',
+    hint: 'Check the network, the port of --store, and whether its nodes are overloaded.',
     passes: 'busy',
   },
   {
@@ -77,7 +77,12 @@ const CAUSES: readonly Cause[] = [
     hint: 'Check the host of --store.',
   },
   {
-    sign: /certificate|self.signed|SSL|TLS|wrong version number/i,
+    sign: /wrong version number/,
+    line: ({ name }) => `${name} does not speak TLS`,
+    hint: 'Leave tls=true out, or give the port that does.',
+  },
+  {
+    sign: /certificate|self.signed|SSL|TLS/i,
     line: ({ name }, { message }) => `${name}: ${message.split('\n')[0]}`,
     hint: 'See tls and ca in docs/cassandra.md.',
   },

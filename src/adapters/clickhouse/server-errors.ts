@@ -92,8 +92,18 @@ const CAUSES: readonly Cause[] = [
     hint: 'Give the port of HTTP: 8123, or 8443 with tls=true.',
   },
   {
+    sign: /^Parse Error: /,
+    line: ({ name }) => `${name} does not speak HTTP`,
+    hint: 'Check the port of --store: it is that of HTTP, 8123, or 8443 with tls=true.',
+  },
+  {
+    sign: /wrong version number/,
+    line: ({ name }) => `${name} does not speak TLS`,
+    hint: 'Leave tls=true out, or give the port of HTTPS: 8443.',
+  },
+  {
     codes: ['EPROTO', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN'],
-    sign: /certificate|SSL|wrong version number/,
+    sign: /certificate|SSL/,
     line: ({ name }, { message }) => `${name}: ${shortened(message)}`,
     hint: 'tls=true is for the port of HTTPS; authorities beside the public ones are named by NODE_EXTRA_CA_CERTS.',
   },

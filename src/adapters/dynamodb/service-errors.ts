@@ -47,6 +47,11 @@ export function isPassing(code: string): boolean {
   return [...THROTTLED, ...GONE, ...BROKEN].includes(code);
 }
 
+/** Whether something else answered: no HTTP, or no JSON. */
+function isOther(error: Error): boolean {
+  return nameOf(error).startsWith('HPE_') || (error instanceof SyntaxError && '$response' in error);
+}
+
 interface Cause {
   codes: readonly string[];
   line: (address: Address, message: string) => string;
@@ -104,6 +109,12 @@ const CAUSES: readonly Cause[] = [
 /** The UserError behind an error of a request; other errors are returned as they are. */
 export function serviceError(error: unknown, address: Address): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
+  if (isOther(error)) {
+    return new UserError(`what answers at ${address.name} is no DynamoDB`, {
+      hint: 'Check the endpoint in --store.',
+      cause: error,
+    });
+  }
   return codeError(nameOf(error), error.message, { address, cause: error }) ?? error;
 }
 
