@@ -78,8 +78,9 @@ function outagesOf(name: string, server: (victims: Victims) => Service): Readonl
   };
 }
 
-/** Deals the faults' names: each once in random order, and so on. */
-export function* deal(random: Random, names: readonly string[]): Generator<string> {
+/** Deals the faults' names: those that shall strike first, then each once in random order, and so on. */
+export function* deal(random: Random, names: readonly string[], first: readonly string[]): Generator<string> {
+  yield* first;
   for (;;) {
     const deck = [...names];
     for (let left = deck.length; left > 0; left--) {

@@ -35,6 +35,8 @@ export interface StormOptions {
   seed: number;
   /** How long faults are dealt out, ms. */
   durationMs: number;
+  /** Faults that strike before the others, in this order. */
+  first?: readonly string[];
   /** Here live the lake, the programs' own files and their logs. */
   directory: string;
   /** The folder of a server. */
@@ -157,7 +159,7 @@ const storeArgs = ({ places }: StormStores): string[] => places.flatMap((place) 
 
 /** Deals out faults for the time that was asked for. */
 async function rage(options: StormOptions, scene: Scene): Promise<Record<string, number>> {
-  const { seed, durationMs, signal, say } = options;
+  const { seed, durationMs, first = [], signal, say } = options;
   const random = new Random(seed, 0);
   const victims: Victims = {
     ...scene,
@@ -171,7 +173,7 @@ async function rage(options: StormOptions, scene: Scene): Promise<Record<string,
   const startedMs = Date.now();
   const count: Record<string, number> = {};
   const faults = faultsOf(scene);
-  for (const name of deal(random, Object.keys(faults))) {
+  for (const name of deal(random, Object.keys(faults), first)) {
     // Some strike what works, some what still recovers from the one before.
     if (random.unit() < RECOVERED_SHARE) await untilActive(victims);
     await victims.sleep(QUIET_MS_MIN + random.below(QUIET_MS_MAX - QUIET_MS_MIN));
