@@ -16,6 +16,7 @@ import {
 } from '../../src/adapters/kafka/dead-letters/letter-message.js';
 import { startLetterPublisher } from '../../src/adapters/kafka/dead-letters/letter-publisher.js';
 import { openTopicScan } from '../../src/adapters/kafka/topic-scan.js';
+import { unmarkedId } from '../../src/commands/redrive-unmarked.js';
 import type { DeadLetter } from '../../src/core/ports/commit.js';
 import type { LetterOutbox } from '../../src/core/ports/letters.js';
 import type { LedgerCounts, Store } from '../../src/core/ports/store.js';
@@ -214,6 +215,47 @@ describe('a publisher of dead letters', () => {
     });
     const places = new Set(standing.map(({ partition, offset }) => `${partition}:${offset}`));
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(places.size);
+  });
+
+  test('lets the command bill a click that was wrongly marked, once, by a record beside its own', async () => {
+    const mark = 'crawler (isbot 5.1.31)';
+    const click = {
+      ...{ click_id: 'c-2', event_time: new Date().toISOString(), ad_id: 'ad-1', campaign_id: 'campaign-1' },
+      ...{ user_id: 'u-2', ip_address: '192.0.2.2', country: 'DE', device_type: 'mobile' },
+      ...{ invalid_traffic: mark, extra: 12 },
+    };
+    const producer = clientOf(address).producer();
+    await producer.connect();
+    const messages = [{ partition: 2, key: 'ad-1', value: JSON.stringify(click) }];
+    const [sent] = await producer.send({ topic, messages });
+    await producer.disconnect();
+    const offset = Number(sent!.baseOffset);
+    const letter = { ...bot(2, offset), verdict: 'invalid_traffic', reason: mark, clickId: 'c-2' } as const;
+    await store.commit(commitOf({ deadLetters: [letter] }));
+    await publisher().finish(PATIENCE_MS);
+
+    const where = ['--brokers', address, '--topic', topic, '--dead-letter-topic', letterTopic, '--json'];
+    const redrive = (...args: string[]) =>
+      clickAgg(['dead-letters', 'redrive', ...where, '--at', `2:${offset}`, ...args], {
+        cwd: directory.path,
+      });
+    expect((await redrive()).stderr).toContain('marked as invalid traffic');
+    const billed = await redrive('--unmark');
+    expect(billed.code, billed.stderr).toBe(0);
+    expect(JSON.parse(billed.stdout)).toEqual({ sent: 1, to: `topic ${topic}` });
+    expect((await redrive('--unmark')).stderr).toContain('was sent again already');
+
+    const found: [string | undefined, unknown][] = [];
+    const scan = await openTopicScan(connectionTo(address), topic);
+    const { high } = (await scan.ends()).get(2)!;
+    await scan.read(new Map([[2, [{ from: offset + 1, to: high }]]]), (_, message) => {
+      found.push([message.key?.toString(), JSON.parse(String(message.value))]);
+    });
+    await scan.close();
+    const { invalid_traffic: _, ...unmarked } = click;
+    expect(found).toEqual([['ad-1', { ...unmarked, click_id: unmarkedId('c-2'), unmarks: 'c-2' }]]);
+    const list = ['dead-letters', 'list', ...where, '--verdict', 'invalid_traffic'];
+    expect(JSON.parse(await succeed(list))).toMatchObject([{ offset, redriven_at: expect.any(String) }]);
   });
 
   test('without a topic leaves them in the store, and says so', async () => {
