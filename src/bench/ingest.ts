@@ -13,8 +13,8 @@ import { ServerProcess } from './server-process.js';
 
 const BARE = fileURLToPath(new URL('./bare-redirect.js', import.meta.url));
 const TOPIC = 'clicks';
-/** Each server twice, in turns: the machine may be busy with other things for a while. */
-const ROUNDS = 2;
+/** Each server so often, in turns: the machine may be busy with other things for a while. */
+const ROUNDS = 3;
 const WARM_UP_S = 5;
 const SAMPLE_MS = 5000;
 const WAITING = 'click_agg_ingest_spool_waiting_clicks';
@@ -30,7 +30,24 @@ export interface IngestBenchOptions {
   outageMs: number;
 }
 
-type Row = HttpLoadResult & { name: string; cpuUs: number | undefined };
+type Row = HttpLoadResult & {
+  name: string;
+  /** Undefined: all it can. */
+  asked: number | undefined;
+  round: number;
+  isBare: boolean;
+  cpuUs: number | undefined;
+};
+
+/** What the real server was beside the bare one of the same round. */
+interface Ratio {
+  round: number;
+  asked: number | undefined;
+  perSecond: number;
+  p50: number;
+  p99: number;
+  p999: number;
+}
 
 /** Measures and prints. */
 export async function benchIngest(options: IngestBenchOptions): Promise<void> {
@@ -51,8 +68,9 @@ export async function benchIngest(options: IngestBenchOptions): Promise<void> {
     const rows = await sideBySide(options, bare, real);
     const soak = options.soakMs > 0 ? await soakFor(options, real) : undefined;
     const outage = options.outageMs > 0 ? await outageOf(options, real, kafka) : undefined;
-    if (terminal.wantsJson) await terminal.json({ rows, soak, outage });
-    else await print(terminal, rows, soak, outage);
+    const ratios = ratiosOf(rows);
+    if (terminal.wantsJson) await terminal.json({ rows, ratios, soak, outage });
+    else await print(terminal, rows, ratios, { soak, outage });
   } finally {
     for (const server of servers) await server.stop();
     for (const service of services) await service.remove();
@@ -83,10 +101,12 @@ async function sideBySide(
   const rows: Row[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     for (const asked of [undefined, rate]) {
-      for (const [name, server] of [
+      const turn = [
         ['node:http alone', bare],
         ['click-agg ingest', real],
-      ] as const) {
+      ] as const;
+      // Whoever comes second may have it easier, or not: that is shared.
+      for (const [name, server] of round % 2 === 0 ? turn : turn.toReversed()) {
         const label = `${name}, ${asked === undefined ? 'all it can' : `${asked}/s`}`;
         process.stderr.write(`${label}, ${seconds} s …\n`);
         const before = server.cpuMs();
@@ -95,7 +115,7 @@ async function sideBySide(
         const answered = Object.values(result.answers).reduce((sum, count) => sum + count, 0);
         const cpuUs =
           before === undefined || after === undefined ? undefined : ((after - before) * 1000) / answered;
-        rows.push({ name: label, ...result, cpuUs });
+        rows.push({ name: label, asked, round, isBare: server === bare, ...result, cpuUs });
         await drained(real);
       }
     }
@@ -172,19 +192,40 @@ async function outageOf(
   };
 }
 
+function ratiosOf(rows: readonly Row[]): Ratio[] {
+  return rows.flatMap((real) => {
+    const { round, asked, latencyMs } = real;
+    const bare = rows.find((row) => row.isBare && row.round === round && row.asked === asked);
+    if (real.isBare || !bare) return [];
+    const times = (name: 'p50' | 'p99' | 'p999'): number => latencyMs[name] / bare.latencyMs[name];
+    return [
+      {
+        ...{ round, asked, perSecond: real.perSecond / bare.perSecond },
+        ...{ p50: times('p50'), p99: times('p99'), p999: times('p999') },
+      },
+    ];
+  });
+}
+
 async function print(
   terminal: Terminal,
   rows: readonly Row[],
-  soak: Soak | undefined,
-  outage: Outage | undefined,
+  ratios: readonly Ratio[],
+  { soak, outage }: { soak: Soak | undefined; outage: Outage | undefined },
 ): Promise<void> {
-  const bare = rows.find(({ name }) => name.startsWith('node:http'))!;
   const ms = (value: number): string => value.toFixed(2);
   await terminal.table(
-    ['redirects', 'a second', 'x bare', 'p50 ms', 'p99 ms', 'p99.9 ms', 'CPU µs each', 'not 302'],
+    ['redirects', 'a second', 'p50 ms', 'p99 ms', 'p99.9 ms', 'CPU µs each', 'not 302'],
     rows.map(({ name, perSecond, latencyMs: { p50, p99, p999 }, cpuUs, answers, errors }) => [
-      ...[name, Math.round(perSecond), (perSecond / bare.perSecond).toFixed(2)],
-      ...[ms(p50), ms(p99), ms(p999), cpuUs?.toFixed(0) ?? '?', notRedirected(answers, errors)],
+      ...[name, Math.round(perSecond), ms(p50), ms(p99), ms(p999)],
+      ...[cpuUs?.toFixed(0) ?? '?', notRedirected(answers, errors)],
+    ]),
+  );
+  await terminal.table(
+    ['click-agg ingest / node:http alone', 'a second', 'p50', 'p99', 'p99.9'],
+    ratios.map(({ round, asked, perSecond, p50, p99, p999 }) => [
+      `round ${round + 1}, ${asked === undefined ? 'all it can' : `${asked}/s`}`,
+      ...[perSecond, p50, p99, p999].map((ratio) => ratio.toFixed(2)),
     ]),
   );
   const steady = [soak && (['soak', soak] as const), outage && (['outage', outage] as const)];
