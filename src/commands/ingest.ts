@@ -85,7 +85,7 @@ async function run(context: Context): Promise<undefined> {
     closing.push(() => log.close());
     monitor.watch('log', async () => refuseIfFull(log, options));
     const ingestion = await openIngestion({ ...{ log, targets, seen, warn }, ...detailsOf(options) });
-    await openDashboard(context, closing);
+    await openDashboard(context, monitor, closing);
     const server = await startServer(context, ingestion, monitor);
     closing.push(() => server.close());
     monitor.takes(() => ({ tally: ingestion.tally, log: log.status(), targets: targets.stats() }));
@@ -187,14 +187,17 @@ async function startServer(
 /** The dashboard in the same process, where it is asked for. */
 async function openDashboard(
   { options, terminal }: Context,
+  monitor: IngestMonitor,
   closing: (() => Promise<void>)[],
 ): Promise<void> {
   if (!options.dashboard) return;
   const { startReadApi } = await import('../serve/start.js');
   const { dashboardHost: host, dashboardPort: port } = options;
   const warn = (line: string): void => terminal.warn(line);
-  const dashboard = await startReadApi({ ...options, host, port }, { web: true, warn });
+  const { answered: onAnswer, serves } = monitor.withDashboard();
+  const dashboard = await startReadApi({ ...options, host, port }, { web: true, onAnswer, warn });
   closing.push(() => dashboard.close());
+  serves(() => dashboard.figures());
   terminal.info(`dashboard on ${dashboard.url}`, { dashboard_url: dashboard.url });
 }
 

@@ -3,7 +3,8 @@ import { Gauge, Histogram } from 'prom-client';
 import { TotalCounter } from './counter.js';
 import type { Health } from './health.js';
 import { newRegistry, startMonitor } from './monitor.js';
-import type { IngestFigures, IngestMonitor } from './watching.js';
+import { ServeMetrics } from './serve-metrics.js';
+import type { IngestFigures, IngestMonitor, ServeFigures } from './watching.js';
 
 /** Seconds: an answer takes a write to the disk, so a millisecond or a few. */
 const ANSWER_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5];
@@ -15,10 +16,12 @@ export async function startIngestMonitor(
 ): Promise<IngestMonitor> {
   const metrics = new IngestMetrics();
   let figuresNow: (() => IngestFigures) | undefined;
+  let dashboard: { metrics: ServeMetrics; figuresNow?: () => ServeFigures } | undefined;
   const monitor = await startMonitor(place, {
     ...{ health, registry: metrics.registry },
     refresh() {
       if (figuresNow) metrics.show(figuresNow());
+      if (dashboard?.figuresNow) dashboard.metrics.show(dashboard.figuresNow());
     },
   });
   return {
@@ -31,6 +34,16 @@ export async function startIngestMonitor(
     },
     stops() {
       health.role = 'stopping';
+    },
+    withDashboard() {
+      const beside: typeof dashboard = { metrics: new ServeMetrics(metrics.registry) };
+      dashboard = beside;
+      return {
+        answered: (answer) => beside.metrics.answered(answer),
+        serves: (figures) => {
+          beside.figuresNow = figures;
+        },
+      };
     },
     answered: (route, seconds) => metrics.answerSeconds[route].observe(seconds),
   };

@@ -90,6 +90,8 @@ export interface IngestMonitor extends Monitor {
   stops(): void;
   /** An answer was given; absent: nobody wants to know. */
   readonly answered: ((route: string, seconds: number) => void) | undefined;
+  /** The dashboard is in the same process: its metrics are shown beside these. Called once at most. */
+  withDashboard(): Pick<ServeMonitor, 'serves' | 'answered'>;
   /** /healthz and /readyz, which are on the server's own port, too. */
   live(): Promise<Answer>;
   ready(): Promise<Answer>;
@@ -157,6 +159,7 @@ export async function watchIngest({
     stops() {
       health.role = 'stopping';
     },
+    withDashboard: () => ({ serves() {}, answered: undefined }),
     answered: undefined,
   };
 }

@@ -44,6 +44,29 @@ test.each(['serve', 'dashboard'])('%s tells what it answered, and that it is rea
   expect(await watched!.stop()).toBe(0);
 });
 
+test('ingest with the dashboard shows the metrics of both, and the store is no matter of its readiness', async () => {
+  mkdirSync(join(directory.path, 'both'), { recursive: true });
+  writeFileSync(join(directory.path, 'both', 'store.duckdb'), 'not a store');
+  const dataDir = ['--data-dir', join(directory.path, 'both')];
+  const ports = ['--port', '0', '--dashboard', '--dashboard-port', '0'];
+  const one = await startWatched(['ingest', ...ports, ...dataDir]);
+  watched = one;
+  const said = (key: string) =>
+    until(async () => one.log.map((entry) => entry[key]).find((found) => typeof found === 'string'), key);
+  const dashboard = (await said('dashboard_url')) as string;
+  const ingest = (await said('url')) as string;
+  expect((await fetch(`${dashboard}/v1/status`)).status).toBe(503);
+  expect((await fetch(`${ingest}/c/nobody`)).status).toBe(404);
+  const families = await one.metrics();
+  const redirects = { route: 'redirect', status: '404' };
+  expect(sampleValue(families, 'click_agg_ingest_answers_total', redirects)).toBe(1);
+  const statuses = { route: '/v1/status', status: '503' };
+  expect(sampleValue(families, 'click_agg_serve_answers_total', statuses)).toBe(1);
+  expect(sampleValue(families, 'click_agg_serve_answers_failed_total')).toBeGreaterThan(0);
+  expect((await one.get('/readyz')).status).toBe(200);
+  expect(await one.stop()).toBe(0);
+});
+
 test('a store that can’t be read makes it not ready, and it lives on', async () => {
   const url = await start('serve', 'broken');
   mkdirSync(join(directory.path, 'broken'), { recursive: true });
