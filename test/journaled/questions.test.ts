@@ -48,6 +48,10 @@ describe('a question', () => {
     expect(await planned({ ...country, ...day, groupBy: ['device_type'] })).toBe('country_days 1');
     expect(await planned({ ...country, groupBy: ['campaign_id'], ...day })).toBe('by_country 8');
     expect(await planned({ ...ad, ...country, groupBy: ['day'] })).toBe('ad_days 1');
+    const twenty = { campaignIds: Array.from({ length: 20 }, (_, n) => `c-${n}`) };
+    expect(await planned({ ...twenty, ...country, ...day, groupBy: ['device_type'] })).toBe(
+      'campaign_days 20',
+    );
     expect(await planned({ adIds: ['a', 'b', 'a'], ...week, groupBy: ['day'] })).toBe('ad_days 2');
     // Edges that are no hour's.
     const odd = { fromMs: MIDNIGHT_MS + MINUTE_MS, toMs: MIDNIGHT_MS + DAY_MS };

@@ -68,12 +68,16 @@ export function planOf(
   return { table: table!, period, partitions: undefined };
 }
 
-/** Fewer partitions, and of as many those with fewer rows. */
+/** A partition of a table that is spread over shards holds about as many rows as so many others. */
+const SHARD_WEIGHT = 50;
+
+/** Fewer partitions (large ones count for more), and of as many those with fewer rows. */
 function isBetter(
   a: { table: TotalsTable; count: number },
   b: { table: TotalsTable; count: number },
 ): boolean {
-  if (a.count !== b.count) return a.count < b.count;
+  const [costA, costB] = [a, b].map(({ table, count }) => count * (table.sharded ? SHARD_WEIGHT : 1));
+  if (costA !== costB) return costA! < costB!;
   return GRAIN_MS[a.table.grain] > GRAIN_MS[b.table.grain];
 }
 
