@@ -3,6 +3,7 @@
 
 import type { StoreBooks } from '../core/ports/books.js';
 import type { LetterOutbox } from '../core/ports/letters.js';
+import type { StoreDifference, StoreMade } from '../core/ports/server.js';
 import type { Store, StoreReader } from '../core/ports/store.js';
 import { invariant } from '../errors.js';
 
@@ -25,21 +26,6 @@ export interface ReadOptions {
 /** Totals and the books that can be read. */
 export type Reader = StoreReader &
   Pick<StoreBooks, 'audit' | 'snapshot' | 'revisions' | 'closedPeriods' | 'adjustments'>;
-
-/** A part of a store on a server, and whether it was made just now or changed. */
-export interface StoreMade {
-  name: string;
-  state: 'made' | 'changed' | 'there';
-}
-
-/** Something of a store on a server that is not as it should be. */
-export interface StoreDifference {
-  name: string;
-  setting: string;
-  is: string;
-  shouldBe: string;
-  why: string;
-}
 
 /** What a kind of store on a server can do. Each UserError says why the server can't be used. */
 export interface StoreServer {

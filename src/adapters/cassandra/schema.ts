@@ -1,5 +1,6 @@
 // The keyspace and its tables: makes them, says what about them is not as it should be, and refuses those of other
 // programs and versions. Nobody makes a keyspace in passing: how many copies it keeps is a decision.
+import type { StoreDifference, StoreMade } from '../../core/ports/server.js';
 import { UserError } from '../../errors.js';
 import type { Address } from './address.js';
 import type { Cluster, Row } from './cluster.js';
@@ -11,21 +12,6 @@ const COPIES_USUAL = 3;
 const RELEASE_MIN = 4;
 const FORMAT_NAME = 'format';
 
-/** What is there, and whether it was made just now or changed. */
-export interface Made {
-  name: string;
-  state: 'made' | 'changed' | 'there';
-}
-
-/** Something that is not as it should be. */
-export interface Difference {
-  name: string;
-  setting: string;
-  is: string;
-  shouldBe: string;
-  why: string;
-}
-
 interface Keyspace {
   /** Copies by data center; `` where all nodes are one. */
   copies: ReadonlyMap<string, number>;
@@ -34,12 +20,12 @@ interface Keyspace {
 }
 
 /** Makes what is missing. UserError: the keyspace belongs to something else, or to a newer program. */
-export async function makeSchema(cluster: Cluster): Promise<Made[]> {
+export async function makeSchema(cluster: Cluster): Promise<StoreMade[]> {
   const { address } = cluster;
   await requireRelease(cluster);
   const before = await keyspaceOf(cluster);
   if (before) requireOurs(before, address);
-  const made: Made[] = [{ name: `keyspace ${address.keyspace}`, state: before ? 'there' : 'made' }];
+  const made: StoreMade[] = [{ name: `keyspace ${address.keyspace}`, state: before ? 'there' : 'made' }];
   if (!before) await cluster.run(createKeyspace(cluster));
   // Before anything is changed: a newer program's tables are none of ours.
   if (before?.tables.has('register')) await requireFormat(cluster, 'none yet');
@@ -85,11 +71,11 @@ export async function requireSchema(cluster: Cluster): Promise<void> {
 }
 
 /** What about the keyspace and its tables is not as `store init` makes it, or not safe. UserError as for `requireSchema`. */
-export async function schemaDifferences(cluster: Cluster): Promise<Difference[]> {
+export async function schemaDifferences(cluster: Cluster): Promise<StoreDifference[]> {
   await requireSchema(cluster);
   const { address } = cluster;
   const keyspace = (await keyspaceOf(cluster))!;
-  const differences: Difference[] = [];
+  const differences: StoreDifference[] = [];
   const copies = keyspace.copies.get(cluster.datacenter) ?? keyspace.copies.get('') ?? 0;
   const tell = (setting: string, is: string, shouldBe: string, why: string): void => {
     differences.push({ name: `keyspace ${address.keyspace}`, setting, is, shouldBe, why });
@@ -189,8 +175,8 @@ function keptTtl(keyspace: Keyspace | undefined): number {
   return (keyspace?.tables.get('by_ad')?.default_time_to_live as number | undefined) ?? 0;
 }
 
-function optionsDiffer(found: Row, { name, options }: TableSpec): Difference[] {
-  const differ = (setting: string, is: unknown, shouldBe: unknown, why: string): Difference[] =>
+function optionsDiffer(found: Row, { name, options }: TableSpec): StoreDifference[] {
+  const differ = (setting: string, is: unknown, shouldBe: unknown, why: string): StoreDifference[] =>
     is === shouldBe ? [] : [{ name, setting, is: String(is), shouldBe: String(shouldBe), why }];
   const compaction = found.compaction as Record<string, string>;
   const { default_time_to_live: ttl, gc_grace_seconds: grace } = options;

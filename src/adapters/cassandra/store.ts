@@ -3,13 +3,14 @@
 
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { StoreDifference, StoreMade } from '../../core/ports/server.js';
 import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { parseAddress } from './address.js';
 import { Cluster, type ClusterOptions } from './cluster.js';
 import { createDatabase } from './database.js';
-import { type Difference, type Made, makeSchema, requireSchema, schemaDifferences } from './schema.js';
+import { makeSchema, requireSchema, schemaDifferences } from './schema.js';
 
 export interface CassandraStoreOptions {
   /** Told in one line when the nodes are waited for. */
@@ -59,12 +60,12 @@ export async function openStoreBooks(
 }
 
 /** Makes the keyspace and the tables that are missing. UserError: it can't be done, and why. */
-export async function initStore(url: string): Promise<Made[]> {
+export async function initStore(url: string): Promise<StoreMade[]> {
   return await withCluster(url, makeSchema);
 }
 
 /** What about the keyspace and its tables is not as it should be. UserError as for `openStore`. */
-export async function storeDifferences(url: string): Promise<Difference[]> {
+export async function storeDifferences(url: string): Promise<StoreDifference[]> {
   return await withCluster(url, schemaDifferences);
 }
 

@@ -1,4 +1,5 @@
 // The tables of the store, and whether they are there. A comment on a table says whose it is and of which version.
+import type { StoreDifference, StoreMade } from '../../core/ports/server.js';
 import { UserError } from '../../errors.js';
 import type { Address } from './address.js';
 import type { Connections } from './connections.js';
@@ -42,14 +43,8 @@ const TABLES = [
    COMMENT ${text(`${COMMENT} ${SCHEMA_VERSION}`)}`,
 ];
 
-/** A part of a store, and whether it was made just now. */
-export interface Made {
-  name: string;
-  state: 'made' | 'there';
-}
-
 /** Makes the database and the tables that are not there. UserError as for `makeTables`. */
-export async function makeDatabase(connections: Connections): Promise<Made[]> {
+export async function makeDatabase(connections: Connections): Promise<StoreMade[]> {
   await requireVersion(connections);
   const before = await partsOf(connections);
   await connections.tell(`CREATE DATABASE IF NOT EXISTS ${connections.address.database}`);
@@ -76,19 +71,10 @@ export async function makeTables(connections: Connections): Promise<void> {
   for (const table of TABLES) await connections.tell(inDatabase(table, connections.address));
 }
 
-/** Something that would work, but is not as it should be. */
-export interface Difference {
-  name: string;
-  setting: string;
-  is: string;
-  shouldBe: string;
-  why: string;
-}
-
 /** What of the database and its tables differs from what is made here. */
-export async function differences(connections: Connections): Promise<Difference[]> {
+export async function differences(connections: Connections): Promise<StoreDifference[]> {
   const { database } = connections.address;
-  const found: Difference[] = [];
+  const found: StoreDifference[] = [];
   const [engine] = await connections.ask(
     `SELECT engine FROM system.databases WHERE name = ${text(database)} AND engine != 'Atomic'`,
   );

@@ -2,13 +2,14 @@
 
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { StoreDifference, StoreMade } from '../../core/ports/server.js';
 import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { type Address, parseAddress } from './address.js';
 import { Connections, type ConnectionsOptions } from './connections.js';
 import { clickHouseDatabase } from './database.js';
-import { type Difference, differences, hasTables, type Made, makeDatabase, makeTables } from './schema.js';
+import { differences, hasTables, makeDatabase, makeTables } from './schema.js';
 
 export interface ClickHouseStoreOptions extends Pick<ConnectionsOptions, 'onWait' | 'signal'> {
   /** The server is waited for when the store is opened, too: it may be restarting just when a process takes over. */
@@ -31,7 +32,7 @@ export async function openStore(
 }
 
 /** Makes the database and its tables where they are missing, and says what it made. UserError as for `openStore`. */
-export async function initStore(url: string): Promise<Made[]> {
+export async function initStore(url: string): Promise<StoreMade[]> {
   return await withConnections(parseAddress(url), makeDatabase);
 }
 
@@ -41,7 +42,7 @@ export async function checkStore(url: string): Promise<void> {
 }
 
 /** What would work, but is not as it should be. */
-export async function storeDifferences(url: string): Promise<Difference[]> {
+export async function storeDifferences(url: string): Promise<StoreDifference[]> {
   return await withConnections(parseAddress(url), differences);
 }
 

@@ -5,19 +5,11 @@ import {
   ListTablesCommand,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
+import type { StoreDifference } from '../../core/ports/server.js';
 import { UserError } from '../../errors.js';
 import { nameOf } from './service-errors.js';
 import type { Session } from './session.js';
 import { describe, EXPIRES, hasTables, KEY, keyOf, SCHEMA_VERSION, tableNames } from './tables.js';
-
-/** Something that is not as it should be. */
-export interface Difference {
-  name: string;
-  setting: string;
-  is: string;
-  shouldBe: string;
-  why: string;
-}
 
 /** What a service says that has no such operation, or lets this user not ask: what it would tell is not known then. */
 const NOT_TOLD = [
@@ -27,7 +19,7 @@ const NOT_TOLD = [
 const TABLES_AT_ONCE = 100;
 
 /** All that differs. UserError: there is no store at all, or one of another version or of something else. */
-export async function tableDifferences(session: Session): Promise<Difference[]> {
+export async function tableDifferences(session: Session): Promise<StoreDifference[]> {
   const { name } = session.address;
   const isWhole = await hasTables(session);
   const names = tableNames(session.address);
@@ -37,7 +29,7 @@ export async function tableDifferences(session: Session): Promise<Difference[]> 
       hint: 'Make them with `click-agg store init`, or check the region and the prefix in --store.',
     });
   }
-  const found: Difference[] = [];
+  const found: StoreDifference[] = [];
   if (!isWhole) {
     const about = { name: 'schema', setting: 'version', is: 'none', shouldBe: String(SCHEMA_VERSION) };
     found.push({ ...about, why: '`store init` did not come to its end: run it again' });
@@ -59,9 +51,9 @@ const EXTRA = {
   why: 'no table of this version of click-agg',
 };
 
-function ofTable(table: TableDescription): Difference[] {
+function ofTable(table: TableDescription): StoreDifference[] {
   const { TableName = '', TableStatus = '', BillingModeSummary, ProvisionedThroughput } = table;
-  const found: Difference[] = [];
+  const found: StoreDifference[] = [];
   const tell = (setting: string, [is, shouldBe]: readonly [string, string], why: string): void => {
     if (is !== shouldBe) found.push({ name: TableName, setting, is, shouldBe, why });
   };
@@ -79,7 +71,7 @@ function ofTable(table: TableDescription): Difference[] {
 }
 const ON_DEMAND = 'PAY_PER_REQUEST';
 
-async function ofExpiry(session: Session, TableName: string): Promise<Difference[]> {
+async function ofExpiry(session: Session, TableName: string): Promise<StoreDifference[]> {
   const told = await session.ask((client) => client.send(new DescribeTimeToLiveCommand({ TableName })));
   const { TimeToLiveStatus: status = 'DISABLED', AttributeName } = told.TimeToLiveDescription ?? {};
   const is = status.startsWith('ENABL') ? `by ${AttributeName}` : 'off';
@@ -94,7 +86,7 @@ async function ofExpiry(session: Session, TableName: string): Promise<Difference
 async function ofBackups(
   session: Session,
   tables: readonly (TableDescription | undefined)[],
-): Promise<Difference[]> {
+): Promise<StoreDifference[]> {
   const names = tables.flatMap((table) => table?.TableName ?? []);
   const kept = await Promise.all(names.map((TableName) => hasBackups(session, TableName)));
   if (!kept.includes(true)) return [];

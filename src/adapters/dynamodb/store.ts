@@ -2,14 +2,15 @@
 
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
+import type { StoreDifference, StoreMade } from '../../core/ports/server.js';
 import type { Store, StoreReader } from '../../core/ports/store.js';
 import type { RowDatabase } from '../journaled/database.js';
 import { openJournaledBooks, openJournaledReader, openJournaledStore } from '../journaled/store.js';
 import { parseAddress } from './address.js';
 import { rowDatabase } from './database.js';
-import { type Difference, tableDifferences } from './differences.js';
+import { tableDifferences } from './differences.js';
 import { Session, type SessionOptions } from './session.js';
-import { hasTables, type MadeTable, makeTables } from './tables.js';
+import { hasTables, makeTables } from './tables.js';
 
 interface ReadOptions {
   allowScan?: boolean | undefined;
@@ -30,7 +31,7 @@ export async function openStore(
 }
 
 /** Makes the tables that are missing, for a writer that may not. UserError as for `openStore`. */
-export async function initStore(url: string): Promise<MadeTable[]> {
+export async function initStore(url: string): Promise<StoreMade[]> {
   const session = new Session(parseAddress(url));
   try {
     return await makeTables(session);
@@ -45,7 +46,7 @@ export async function checkStore(url: string): Promise<void> {
 }
 
 /** What about the tables differs from what `initStore` makes. UserError as for `openStore`, or: there are none. */
-export async function storeDifferences(url: string): Promise<Difference[]> {
+export async function storeDifferences(url: string): Promise<StoreDifference[]> {
   const session = new Session(parseAddress(url));
   try {
     return await tableDifferences(session);

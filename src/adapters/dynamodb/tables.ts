@@ -15,6 +15,7 @@ import {
   type TableDescription,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { StoreMade } from '../../core/ports/server.js';
 import { UserError } from '../../errors.js';
 import { TOTALS_TABLES, type TotalsTableName } from '../journaled/database.js';
 import type { Address } from './address.js';
@@ -44,13 +45,8 @@ export const KEY = 'p HASH, s RANGE';
 /** The attribute by which DynamoDB removes deleted rows. */
 export const EXPIRES = 'gone';
 
-export interface MadeTable {
-  name: string;
-  state: 'made' | 'there';
-}
-
 /** Makes what is missing. UserError: a right is missing, or what is there is not ours or of a newer program. */
-export async function makeTables(session: Session): Promise<MadeTable[]> {
+export async function makeTables(session: Session): Promise<StoreMade[]> {
   const names = tableNames(session.address);
   if (await hasTables(session)) return names.map((name) => ({ name, state: 'there' }));
   const made = await Promise.all(names.map((name) => makeTable(session, name)));
@@ -95,7 +91,7 @@ export async function hasTables(session: Session): Promise<boolean> {
   });
 }
 
-async function makeTable(session: Session, TableName: string): Promise<MadeTable> {
+async function makeTable(session: Session, TableName: string): Promise<StoreMade> {
   const isNew = (await describe(session, TableName)) === undefined;
   if (isNew) await session.ask((client) => create(client, TableName));
   const untilMs = Date.now() + MADE_WAIT_MS;
