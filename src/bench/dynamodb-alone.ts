@@ -1,11 +1,7 @@
 // DynamoDB taking rows as its own bulk writes bring them, without versions that are compared: what the store's rows are
 // measured beside. `node dynamodb-alone.js ENDPOINT REGION ROWS`; prints one JSON document.
-import {
-  BatchWriteItemCommand,
-  CreateTableCommand,
-  DynamoDBClient,
-  waitUntilTableExists,
-} from '@aws-sdk/client-dynamodb';
+import { BatchWriteItemCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
+import { creation } from '../adapters/dynamodb/tables.js';
 
 const [, , endpoint = '', region = '', count = ''] = process.argv;
 const rows = Number(count);
@@ -16,20 +12,7 @@ const BATCH_ROWS = 25;
 const REQUESTS = 16;
 
 const client = new DynamoDBClient({ endpoint, region });
-await client.send(
-  new CreateTableCommand({
-    TableName,
-    BillingMode: 'PAY_PER_REQUEST',
-    KeySchema: [
-      { AttributeName: 'p', KeyType: 'HASH' },
-      { AttributeName: 's', KeyType: 'RANGE' },
-    ],
-    AttributeDefinitions: [
-      { AttributeName: 'p', AttributeType: 'S' },
-      { AttributeName: 's', AttributeType: 'S' },
-    ],
-  }),
-);
+await client.send(creation(TableName));
 await waitUntilTableExists({ client, maxWaitTime: 60 }, { TableName });
 
 /** A row as the store's table by ad has it. */

@@ -2,6 +2,7 @@
 import {
   DescribeContinuousBackupsCommand,
   DescribeTimeToLiveCommand,
+  type DynamoDBClient,
   ListTablesCommand,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
@@ -9,7 +10,16 @@ import type { StoreDifference } from '../../core/ports/server.js';
 import { UserError } from '../../errors.js';
 import { nameOf } from './service-errors.js';
 import type { Session } from './session.js';
-import { describe, EXPIRES, hasTables, KEY, keyOf, SCHEMA_VERSION, tableNames } from './tables.js';
+import {
+  BILLING_MODE,
+  describe,
+  EXPIRES,
+  hasTables,
+  KEY,
+  keyOf,
+  SCHEMA_VERSION,
+  tableNames,
+} from './tables.js';
 
 /** What a service says that has no such operation, or lets this user not ask: what it would tell is not known then. */
 const NOT_TOLD = [
@@ -60,16 +70,15 @@ function ofTable(table: TableDescription): StoreDifference[] {
   tell('key', [keyOf(table), KEY], 'it is of something else: choose another prefix');
   // One that is changed can be used meanwhile.
   if (TableStatus !== 'UPDATING') tell('status', [TableStatus, 'ACTIVE'], 'it can’t be used');
-  if (BillingModeSummary?.BillingMode !== ON_DEMAND) {
+  if (BillingModeSummary?.BillingMode !== BILLING_MODE) {
     const { ReadCapacityUnits: reads, WriteCapacityUnits: writes } = ProvisionedThroughput ?? {};
     const is = `PROVISIONED, ${reads} read and ${writes} write units`;
-    tell('billing mode', [is, ON_DEMAND], 'commits and questions that need more are slowed down');
+    tell('billing mode', [is, BILLING_MODE], 'commits and questions that need more are slowed down');
   }
   const indexes = [...(table.GlobalSecondaryIndexes ?? []), ...(table.LocalSecondaryIndexes ?? [])];
   tell('indexes', [String(indexes.length), '0'], 'nobody reads them, and each is a write more for every row');
   return found;
 }
-const ON_DEMAND = 'PAY_PER_REQUEST';
 
 async function ofExpiry(session: Session, TableName: string): Promise<StoreDifference[]> {
   const told = await session.ask((client) => client.send(new DescribeTimeToLiveCommand({ TableName })));
@@ -98,16 +107,26 @@ async function ofBackups(
     }));
 }
 
-/** undefined: it is not known. */
-async function hasBackups(session: Session, TableName: string): Promise<boolean | undefined> {
-  const told = await session.ask(async (client) => {
+/** What the service answers; undefined: it does not tell. */
+async function ifTold<T>(
+  session: Session,
+  ask: (client: DynamoDBClient) => Promise<T>,
+): Promise<T | undefined> {
+  return await session.ask(async (client) => {
     try {
-      return await client.send(new DescribeContinuousBackupsCommand({ TableName }));
+      return await ask(client);
     } catch (error) {
       if (NOT_TOLD.includes(nameOf(error))) return undefined;
       throw error;
     }
   });
+}
+
+/** undefined: it is not known. */
+async function hasBackups(session: Session, TableName: string): Promise<boolean | undefined> {
+  const told = await ifTold(session, (client) =>
+    client.send(new DescribeContinuousBackupsCommand({ TableName })),
+  );
   const recovery = told?.ContinuousBackupsDescription?.PointInTimeRecoveryDescription;
   return recovery && recovery.PointInTimeRecoveryStatus === 'ENABLED';
 }
@@ -120,14 +139,9 @@ async function extraTables(session: Session): Promise<string[]> {
   let last: string | undefined = `${prefix}.`;
   while (last !== undefined) {
     const ExclusiveStartTableName: string = last;
-    const told = await session.ask(async (client) => {
-      try {
-        return await client.send(new ListTablesCommand({ ExclusiveStartTableName, Limit: TABLES_AT_ONCE }));
-      } catch (error) {
-        if (NOT_TOLD.includes(nameOf(error))) return undefined;
-        throw error;
-      }
-    });
+    const told = await ifTold(session, (client) =>
+      client.send(new ListTablesCommand({ ExclusiveStartTableName, Limit: TABLES_AT_ONCE })),
+    );
     const names = told?.TableNames ?? [];
     // In the order of their names: behind the first other prefix there are no more.
     const some = names.filter((name) => name.startsWith(`${prefix}.`));

@@ -42,6 +42,7 @@ export function tableNames(address: Address): string[] {
 
 /** The keys of all tables, as `keyOf` says them. */
 export const KEY = 'p HASH, s RANGE';
+export const BILLING_MODE = 'PAY_PER_REQUEST';
 /** The attribute by which DynamoDB removes deleted rows. */
 export const EXPIRES = 'gone';
 
@@ -110,22 +111,25 @@ async function makeTable(session: Session, TableName: string): Promise<StoreMade
   return { name: TableName, state: isNew ? 'made' : 'there' };
 }
 
+/** What makes a table of ours. */
+export function creation(TableName: string): CreateTableCommand {
+  return new CreateTableCommand({
+    TableName,
+    BillingMode: BILLING_MODE,
+    KeySchema: [
+      { AttributeName: 'p', KeyType: 'HASH' },
+      { AttributeName: 's', KeyType: 'RANGE' },
+    ],
+    AttributeDefinitions: [
+      { AttributeName: 'p', AttributeType: 'S' },
+      { AttributeName: 's', AttributeType: 'S' },
+    ],
+  });
+}
+
 async function create(client: DynamoDBClient, TableName: string): Promise<void> {
   try {
-    await client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'p', KeyType: 'HASH' },
-          { AttributeName: 's', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'p', AttributeType: 'S' },
-          { AttributeName: 's', AttributeType: 'S' },
-        ],
-      }),
-    );
+    await client.send(creation(TableName));
   } catch (error) {
     // Somebody else makes it at the same time.
     if (!(error instanceof ResourceInUseException)) throw error;
