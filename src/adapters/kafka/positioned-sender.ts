@@ -4,6 +4,7 @@
 import type { Admin } from 'kafkajs';
 import type { RawBatch } from '../../core/batches.js';
 import { murmur2, partitionOf } from '../../core/murmur2.js';
+import { closingBy, disconnect } from './closing.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { TopicView } from './topic-view.js';
 import {
@@ -12,7 +13,6 @@ import {
   type GroupPosition,
   type PlacedRecord,
 } from './transactions.js';
-import { isWorldly } from './world-errors.js';
 
 /**
  * A transaction takes a fraction of a second. Readers wait for the end of one that a process left behind when it died
@@ -43,24 +43,12 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
   const view = new TopicView(connection, topic);
   let producer: FencingProducer | undefined;
   let admin: Admin | undefined;
-  let closing = Promise.resolve();
-  const closeAll = async (): Promise<void> => {
-    signal.removeEventListener('abort', closeNow);
+  const close = closingBy(signal, async () => {
     await view.close();
-    for (const client of [admin, producer]) {
-      await client?.disconnect().catch((error: unknown) => {
-        // What was not committed is undone by whoever comes next.
-        if (!isWorldly(error)) throw error;
-      });
-    }
-  };
-  // The signal may have come before all was opened: what came later is closed by the next call.
-  const close = (): Promise<void> => {
-    closing = closing.then(closeAll);
-    return closing;
-  };
-  const closeNow = (): void => void close();
-  signal.addEventListener('abort', closeNow);
+    await disconnect(admin);
+    // What was not committed is undone by whoever comes next.
+    await disconnect(producer);
+  });
   try {
     const partitions = (await view.ranges()).size;
     producer = await fencingProducer({ connection, transactionalId: id, timeoutMs: TRANSACTION_MS });

@@ -2,11 +2,12 @@
 // what a topic holds. kafkajs reads as a member of a group only, so this is a group of one that leaves no trace.
 import { randomUUID } from 'node:crypto';
 import type { Batch, Consumer, EachBatchPayload } from 'kafkajs';
+import { disconnect } from './closing.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { askedOffset, batchesOf, runFetching } from './fetched-batches.js';
 import { RecordReader } from './record-batch.js';
 import { TopicView } from './topic-view.js';
-import { isWorldly, kafkaError, rootCause } from './world-errors.js';
+import { kafkaError, rootCause } from './world-errors.js';
 
 /** Offsets `[from, to)`. */
 export interface OffsetRange {
@@ -162,10 +163,8 @@ class Scan implements TopicScan {
     this.#failure ??= new Error('the scan is closed');
     this.#changed();
     await this.#view.close();
-    await this.#consumer?.disconnect().catch((error: unknown) => {
-      // The broker finds out by the session's end.
-      if (!isWorldly(error)) throw error;
-    });
+    // A broker that is away finds out by the session's end.
+    await disconnect(this.#consumer);
   }
 
   #seek(partition: number): void {

@@ -4,11 +4,12 @@ import type { Producer } from 'kafkajs';
 import type { RawBatch } from '../../core/batches.js';
 import { UserError } from '../../errors.js';
 import { RepeatedWarning } from '../../repeated-warning.js';
+import { disconnect } from './closing.js';
 import { type KafkaConnection, kafkaClient, nameOf } from './connection.js';
 import { OutgoingBatches } from './produced-batches.js';
 import { TopicView } from './topic-view.js';
 import { openTopics } from './topics.js';
-import { isWorldly, kafkaError, lastingError, rootCause, troubleOf } from './world-errors.js';
+import { kafkaError, lastingError, rootCause, troubleOf } from './world-errors.js';
 
 /** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
 const PARTITION_BYTES_MAX = 524_288;
@@ -60,10 +61,8 @@ export async function topicWriter({ connection, topic, warn }: TopicWriterOption
       }
     },
     async close() {
-      await producer.disconnect().catch((error: unknown) => {
-        // All that was written is acknowledged: nothing is lost with the connection.
-        if (!isWorldly(error)) throw error;
-      });
+      // All that was written is acknowledged: nothing is lost with the connection.
+      await disconnect(producer);
     },
   };
 }

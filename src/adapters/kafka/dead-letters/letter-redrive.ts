@@ -1,9 +1,10 @@
 // Sends records of dead letters to the topic of clicks again, each once: one transaction holds the records and, in the
 // topic of letters, that they were sent. Two who do it at a time fence each other: who began first sends nothing.
 import { UserError } from '../../../errors.js';
+import { disconnect } from '../closing.js';
 import { TopicView } from '../topic-view.js';
 import { type FencingProducer, fencingProducer, type PlacedRecord } from '../transactions.js';
-import { isWorldly, kafkaError, rootCause } from '../world-errors.js';
+import { kafkaError, rootCause } from '../world-errors.js';
 import { redrivenMessage } from './letter-message.js';
 import { type LetterReader, type LetterTopicPlace, openLetterTopic } from './letter-topic.js';
 
@@ -37,15 +38,9 @@ export async function openLetterRedrive(place: LetterTopicPlace): Promise<Letter
   } catch (error) {
     throw kafkaError(error, connection, letterTopic);
   }
-  const disconnect = async (): Promise<void> => {
-    await producer.disconnect().catch((error: unknown) => {
-      // What was committed is there, and what was not is undone.
-      if (!isWorldly(error)) throw error;
-    });
-  };
   // Read behind the fence: whatever others have sent is told there by now.
   const letters = await openLetterTopic(place).catch(async (error: unknown) => {
-    await disconnect();
+    await disconnect(producer);
     throw error;
   });
   return {
@@ -66,7 +61,8 @@ export async function openLetterRedrive(place: LetterTopicPlace): Promise<Letter
     },
     async close() {
       await letters.close();
-      await disconnect();
+      // What was committed is there, and what was not is undone.
+      await disconnect(producer);
     },
   };
 }

@@ -1,11 +1,11 @@
 // One producer's time: it fences whoever published before, looks where the topic ends, and goes on behind it. After
 // any trouble the session is thrown away, and the next one finds out what has become of its last transaction.
 import type { LetterEvent, LetterOutbox } from '../../../core/ports/letters.js';
+import { closingBy, disconnect } from '../closing.js';
 import type { KafkaConnection } from '../connection.js';
 import { openTopicScan, type TopicScan } from '../topic-scan.js';
 import { TopicView } from '../topic-view.js';
 import { type FencingProducer, fencingProducer } from '../transactions.js';
-import { isWorldly } from '../world-errors.js';
 import { lastPublished } from './last-published.js';
 import { type LetterOrigin, letterMessage, type OriginalRecord } from './letter-message.js';
 import { type AtHand, originalsOf } from './originals.js';
@@ -44,24 +44,13 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
   let producer: FencingProducer | undefined;
   let scan: TopicScan | undefined;
   let clicks: TopicScan | undefined;
-  let closing = Promise.resolve();
-  const closeAll = async (): Promise<void> => {
-    options.signal.removeEventListener('abort', closeNow);
+  const close = closingBy(options.signal, async () => {
     await view.close();
     await scan?.close();
     await clicks?.close();
-    await producer?.disconnect().catch((error: unknown) => {
-      // What was not committed is undone by whoever comes next.
-      if (!isWorldly(error)) throw error;
-    });
-  };
-  // The signal may have come before all was opened: what came later is closed by the next call.
-  const close = (): Promise<void> => {
-    closing = closing.then(closeAll);
-    return closing;
-  };
-  const closeNow = (): void => void close();
-  options.signal.addEventListener('abort', closeNow);
+    // What was not committed is undone by whoever comes next.
+    await disconnect(producer);
+  });
   try {
     const partitions = (await view.ranges()).size;
     producer = await fencingProducer({
