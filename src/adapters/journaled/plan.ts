@@ -50,10 +50,7 @@ export function planOf(
       .filter((table) => table.owner === owner)
       .map((table) => ({ table, count: query[filter].length * partitionsOfOne(table, state, period) })),
   );
-  const best = candidates.reduce<(typeof candidates)[number] | undefined>(
-    (a, b) => (a && isBetter(a, b) ? a : b),
-    undefined,
-  );
+  const best = candidates.reduce<Candidate | undefined>((a, b) => (a && isBetter(a, b) ? a : b), undefined);
   if (best && best.count <= PARTITIONS_MAX) {
     const { filter } = OWNERS.find(({ owner }) => owner === best.table.owner)!;
     return {
@@ -71,14 +68,21 @@ export function planOf(
 /** A partition of a table that is spread over shards holds about as many rows as so many others. */
 const SHARD_WEIGHT = 50;
 
+interface Candidate {
+  table: TotalsTable;
+  /** Of partitions. */
+  count: number;
+}
+
 /** Fewer partitions (large ones count for more), and of as many those with fewer rows. */
-function isBetter(
-  a: { table: TotalsTable; count: number },
-  b: { table: TotalsTable; count: number },
-): boolean {
-  const [costA, costB] = [a, b].map(({ table, count }) => count * (table.sharded ? SHARD_WEIGHT : 1));
-  if (costA !== costB) return costA! < costB!;
+function isBetter(a: Candidate, b: Candidate): boolean {
+  const difference = costOf(a) - costOf(b);
+  if (difference !== 0) return difference < 0;
   return GRAIN_MS[a.table.grain] > GRAIN_MS[b.table.grain];
+}
+
+function costOf({ table, count }: Candidate): number {
+  return count * (table.sharded ? SHARD_WEIGHT : 1);
 }
 
 function byColumns(a: TotalsTable, b: TotalsTable): number {
