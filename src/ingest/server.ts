@@ -160,18 +160,18 @@ function routes(app: FastifyInstance, options: IngestServerOptions): void {
   const { ingestion, onAnswer } = options;
   const { answers } = ingestion.tally;
   type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<Refusal | undefined>;
-  const answer = async (
-    ...[route, handler, request, reply]: [Route, Handler, FastifyRequest, FastifyReply]
-  ): Promise<void> => {
-    const startedMs = onAnswer ? performance.now() : 0;
-    const refusal = await handler(request, reply);
-    if (refusal) refuse(options, request, reply, refusal);
-    else raise(answers[route], reply.statusCode);
-    onAnswer?.(route, (performance.now() - startedMs) / 1000);
-  };
-  // Fastify is not given the promise: it would watch each response until that has ended.
-  const handled = (route: Route, handler: Handler) => (request: FastifyRequest, reply: FastifyReply) => {
-    answer(route, handler, request, reply).catch((error: unknown) => reply.send(error));
+  const handled = (route: Route, handler: Handler) => {
+    const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const startedMs = onAnswer ? performance.now() : 0;
+      const refusal = await handler(request, reply);
+      if (refusal) refuse(options, request, reply, refusal);
+      else raise(answers[route], reply.statusCode);
+      onAnswer?.(route, (performance.now() - startedMs) / 1000);
+    };
+    // Fastify is not given the promise: it would watch each response until that has ended.
+    return (request: FastifyRequest, reply: FastifyReply): void => {
+      answer(request, reply).catch((error: unknown) => reply.send(error));
+    };
   };
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
