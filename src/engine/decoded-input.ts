@@ -175,7 +175,6 @@ async function* read(
   const release = stopAt(signal, send);
   const giveBack = (spare: ArrayBuffer[]): void => send({ kind: 'taken', spare }, spare);
   let finished = false;
-  let taken = true;
   try {
     while (true) {
       const message = await mail.next('batch', 'done');
@@ -185,15 +184,15 @@ async function* read(
         return;
       }
       recent.add(message.batch);
-      taken = false;
-      yield message.batch;
-      taken = true;
-      giveBack(recent.shed());
+      try {
+        yield message.batch;
+      } finally {
+        giveBack(recent.shed());
+      }
     }
   } finally {
     release();
     // The caller left before the end: what is under way is thrown away.
-    if (!taken) giveBack(recent.shed());
     if (!finished && !mail.failed) {
       send({ kind: 'stop' });
       for (let message = await mail.next('batch', 'done'); message.kind !== 'done'; ) {
