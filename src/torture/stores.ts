@@ -1,14 +1,12 @@
 // The stores of a storm: the first one, which holds the positions, and perhaps one that follows it, each on a server of
 // its own that can be killed. DuckDB has no server: its file is in the data directory that the runs share.
-import type { Service } from '../services/service.js';
-import { startService } from '../services/service.js';
-import { STORE_NAMES, STORE_SERVERS, type StoreName } from '../services/store-servers.js';
+import { type Service, startService } from '../services/service.js';
+import { STORE_SERVERS, type StoreName } from '../services/store-servers.js';
 import { clickAgg } from './program.js';
 
 /** What can be the first store. */
 export const FIRST_STORES = ['postgres', 'duckdb', 'cassandra', 'dynamodb', 'clickhouse'] as const;
 export type FirstStore = (typeof FIRST_STORES)[number];
-export { STORE_NAMES, type StoreName };
 
 export interface StormStores {
   /** The server of the first store; undefined: it is a file. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../core/loadgen/random.js';
 import { UserError } from '../errors.js';
 import { killService, type Service, startService } from '../services/service.js';
+import type { StoreName } from '../services/store-servers.js';
 import { openReader } from '../stores/open-store.js';
 import { type Bursts, startBursts } from './bursts.js';
 import { deal, faultsOf, type Victims } from './faults.js';
@@ -13,7 +14,7 @@ import { type Load, startLoad } from './load.js';
 import { deleteOldRecords } from './old-records.js';
 import { activeOf, clickAgg, Program } from './program.js';
 import { type Proof, prove } from './proof.js';
-import { type FirstStore, type StoreName, type StormStores, startStores } from './stores.js';
+import { type FirstStore, type StormStores, startStores } from './stores.js';
 import { type Census, endsOf, newCensus, quietKafka } from './topic-census.js';
 
 const TOPIC = 'clicks';

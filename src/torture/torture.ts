@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT, UsageError, UserError } from '../errors.js';
+import { STORE_NAMES } from '../services/store-servers.js';
 import { createTerminal } from '../ui/create-terminal.js';
 import type { Terminal } from '../ui/terminal.js';
-import { FIRST_STORES, STORE_NAMES } from './stores.js';
+import { FIRST_STORES } from './stores.js';
 import { type StormOutcome, storm } from './storm.js';
 
 const USAGE = `Usage: npm run torture -- [--store NAME] [--follower NAME] [--minutes N] [--seed N] [--rate N]
