@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { BUCKET_MS, type Method, VERDICTS } from '../core/method.js';
 import type { AdjustmentLine, ClosedPeriod, Revision, StoreBooks } from '../core/ports/books.js';
-import type { LedgerCounts, TotalsQuery, TotalsRow } from '../core/ports/store.js';
+import { EVERYTHING, type LedgerCounts, type TotalsQuery, type TotalsRow } from '../core/ports/store.js';
 import { invariant, UserError } from '../errors.js';
 import { adjustmentsFor, type PriceList, periodIdOf, revisionLines } from './billing.js';
 import { compare } from './compare.js';
@@ -120,12 +120,10 @@ async function billedPeriods(
   const billed: BilledPeriod[] = [];
   for (const period of touched) {
     const rows = await store.query({
+      ...EVERYTHING,
       fromMs: period.fromMs,
       toMs: period.toMs,
-      ...{ adIds: [], campaignIds: [], countries: [], deviceTypes: [] },
       groupBy: ['campaign_id'],
-      limit: undefined,
-      top: false,
     });
     const campaigns = new Map(rows.map((row) => [String(row.campaign_id), Number(row.clicks)]));
     billed.push({ period, campaigns });

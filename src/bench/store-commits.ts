@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { DEFAULT_METHOD } from '../core/method.js';
 import { methodHash } from '../core/method-hash.js';
 import type { CellColumns, Commit } from '../core/ports/commit.js';
-import type { StoreReader, TotalsQuery } from '../core/ports/store.js';
+import { EVERYTHING, type StoreReader, type TotalsQuery } from '../core/ports/store.js';
 import { UsageError } from '../errors.js';
 import { isFile, serverOf } from '../stores/kinds.js';
 import { openReader, openStore } from '../stores/open-store.js';
@@ -99,11 +99,6 @@ function commitOf(columns: CellColumns, position: number): Commit {
   };
 }
 
-const ALL: TotalsQuery = {
-  ...{ fromMs: undefined, toMs: undefined, limit: undefined, top: false },
-  ...{ adIds: [], campaignIds: [], countries: [], deviceTypes: [], groupBy: [] },
-};
-
 type Question = (n: number) => TotalsQuery;
 
 /** Each question about the first `days` days by its name; `n` asks for another ad, campaign or country each time. */
@@ -113,23 +108,34 @@ function questionsOver(days: number): Readonly<Record<string, Question>> {
   return {
     'one ad, a day by minute': (n) => {
       const fromMs = START_MS + (n % days) * DAY_MS;
-      return { ...ALL, fromMs, toMs: fromMs + DAY_MS, adIds: [`ad-${(n * 37) % 1000}`], groupBy: ['minute'] };
+      return {
+        ...EVERYTHING,
+        fromMs,
+        toMs: fromMs + DAY_MS,
+        adIds: [`ad-${(n * 37) % 1000}`],
+        groupBy: ['minute'],
+      };
     },
     'a campaign, a week by hour': (n) => ({
-      ...{ ...ALL, ...lastDays(7), campaignIds: [campaignOf((n * 50) % 5000)], groupBy: ['hour'] },
+      ...{ ...EVERYTHING, ...lastDays(7), campaignIds: [campaignOf((n * 50) % 5000)], groupBy: ['hour'] },
     }),
     'a country, today by device': (n) => ({
-      ...{ ...ALL, ...lastDays(1), countries: [COUNTRIES[n % COUNTRIES.length]!], groupBy: ['device_type'] },
+      ...{
+        ...EVERYTHING,
+        ...lastDays(1),
+        countries: [COUNTRIES[n % COUNTRIES.length]!],
+        groupBy: ['device_type'],
+      },
     }),
     'country + device over an advertiser’s ads': (n) => ({
-      ...{ ...ALL, ...lastDays(DAYS), groupBy: ['day'] },
+      ...{ ...EVERYTHING, ...lastDays(DAYS), groupBy: ['day'] },
       ...{ countries: [COUNTRIES[n % 5]!], deviceTypes: ['mobile'] },
       campaignIds: Array.from(
         { length: CAMPAIGNS_OF_ADVERTISER },
         (_, at) => `campaign-${(n % 20) * CAMPAIGNS_OF_ADVERTISER + at}`,
       ),
     }),
-    'a device over everything': () => ({ ...ALL, deviceTypes: ['tablet'], groupBy: ['day'] }),
+    'a device over everything': () => ({ ...EVERYTHING, deviceTypes: ['tablet'], groupBy: ['day'] }),
   };
 }
 

@@ -21,7 +21,7 @@ const COMMIT_MAX = { cells: 20_000, letters: 5_000, ledger: 50_000 };
 const PAGE = 1_000;
 /** A store that is counted into is looked at so often for a moment between two commits. */
 const ATTEMPTS_MAX = 200;
-const EVERYTHING = { fromMs: undefined, toMs: undefined };
+const ALWAYS = { fromMs: undefined, toMs: undefined };
 
 export interface CopyOptions {
   /** Nobody need stop counting into it. */
@@ -94,7 +94,7 @@ function requireFree(state: Standing, origin: string, { from, to }: CopyOptions[
 
 async function snapshotInto(store: WholeStore, directory: string): Promise<Snapshot> {
   await mkdir(directory, { recursive: true });
-  return await store.snapshot(directory, EVERYTHING);
+  return await store.snapshot(directory, ALWAYS);
 }
 
 /** A store at one of its commits. */

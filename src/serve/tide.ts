@@ -1,6 +1,6 @@
 // How far the store has come: what every answer says beside its numbers, and where a moving period ends.
 import { BUCKET_MS } from '../core/method.js';
-import type { TotalsQuery } from '../core/ports/store.js';
+import { EVERYTHING } from '../core/ports/store.js';
 import { QuestionRefused } from '../errors.js';
 import type { AsOf } from './api.js';
 import type { TotalsReader } from './store-source.js';
@@ -22,11 +22,6 @@ export const NO_TIDE: Tide = {
   newestMs: undefined,
   methodHash: undefined,
   partitions: [],
-};
-
-const EVERYTHING: TotalsQuery = {
-  ...{ fromMs: undefined, toMs: undefined, adIds: [], campaignIds: [], countries: [], deviceTypes: [] },
-  ...{ groupBy: [], limit: undefined, top: false },
 };
 
 /** Minutes before the watermark in which the newest clicks usually are; then hours. */

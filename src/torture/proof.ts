@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { VERDICTS } from '../core/method.js';
 import type { DeadLetter } from '../core/ports/commit.js';
-import type { StoreReader } from '../core/ports/store.js';
+import { EVERYTHING, type StoreReader } from '../core/ports/store.js';
 import { openReader, type StorePlace } from '../stores/open-store.js';
 import {
   type Census,
@@ -89,16 +89,8 @@ async function proveLedger(
 
 /** All clicks of all cells, as the totals have them. */
 async function clicksOf(store: StoreReader): Promise<number> {
-  const all = {
-    fromMs: undefined,
-    toMs: undefined,
-    adIds: [],
-    campaignIds: [],
-    countries: [],
-    deviceTypes: [],
-  };
   let clicks = 0;
-  for await (const rows of store.pages({ ...all, groupBy: [], limit: undefined, top: false })) {
+  for await (const rows of store.pages(EVERYTHING)) {
     for (const row of rows) clicks += Number(row.clicks);
   }
   return clicks;

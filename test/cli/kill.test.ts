@@ -10,7 +10,7 @@ import { afterAll, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
 import { DEFAULT_METHOD, VERDICTS } from '../../src/core/method.js';
 import type { DeadLetter } from '../../src/core/ports/commit.js';
-import type { LedgerCounts, TotalsRow } from '../../src/core/ports/store.js';
+import { EVERYTHING, type LedgerCounts, type TotalsRow } from '../../src/core/ports/store.js';
 import { recordsOfBareLines } from '../oracle/bare-lines.js';
 import { recordsOfEnvelopes } from '../oracle/fixtures.js';
 import { type Decisions, decide } from '../oracle.js';
@@ -185,12 +185,10 @@ async function checkLeftovers(dataDir: string, format: Format): Promise<number> 
 async function outcomeOf(dataDir: string): Promise<Outcome> {
   const store = await openStore(join(dataDir, 'store.duckdb'));
   try {
-    const all = { fromMs: undefined, toMs: undefined, limit: undefined, groupBy: [], top: false };
-    const filters = { adIds: [], campaignIds: [], countries: [], deviceTypes: [] };
     const letters = { verdict: undefined, reason: undefined, at: [], limit: RECORDS };
     const { positions } = await store.state();
     return {
-      totals: await store.query({ ...all, ...filters }),
+      totals: await store.query(EVERYTHING),
       ledger: await store.ledgerByPartition(),
       deadLetters: (await store.deadLetters(letters)).sort(byPlace),
       positions: positions.map(({ partition, position }) => [partition, position]),

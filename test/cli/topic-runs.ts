@@ -1,4 +1,5 @@
 // Processes of `run` on a Kafka topic, to be paused and killed, and what they leave in a store on a server.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import kafkajs from 'kafkajs';
 import { expect } from 'vitest';
 import { openStoreReader } from '../../src/adapters/postgres/store.js';
 import type { DeadLetter } from '../../src/core/ports/commit.js';
+import { EVERYTHING } from '../../src/core/ports/store.js';
 import { BIN, clickAgg } from './click-agg.js';
 
 /** No condition takes that long to come true, even on a slow machine. */
@@ -94,15 +96,13 @@ export async function countedIn(url: string): Promise<number> {
 export async function outcomeOf(url: string): Promise<string> {
   const store = (await openStoreReader(url))!;
   try {
-    const all = { fromMs: undefined, toMs: undefined, limit: undefined, groupBy: [], top: false };
-    const filters = { adIds: [], campaignIds: [], countries: [], deviceTypes: [] };
     const letters = await store.deadLetters({
       ...{ verdict: undefined, reason: undefined, at: [], limit: LETTERS_MAX },
     });
     const { positions } = await store.state();
     return JSON.stringify(
       {
-        totals: await store.query({ ...all, ...filters }),
+        totals: await store.query(EVERYTHING),
         ledger: [...(await store.ledgerByPartition())],
         letters: letters.sort(byPlace),
         positions: positions.map(({ partition, position }) => [partition, position]).sort(byFirst),

@@ -8,7 +8,7 @@ import { DEFAULT_METHOD } from '../../src/core/method.js';
 import { methodHash } from '../../src/core/method-hash.js';
 import type { Revision, StoreBooks } from '../../src/core/ports/books.js';
 import { NO_EVENT_TIME } from '../../src/core/ports/commit.js';
-import type { Store, TotalsQuery } from '../../src/core/ports/store.js';
+import { EVERYTHING, type Store, type TotalsQuery } from '../../src/core/ports/store.js';
 import {
   cell,
   columnsOf,
@@ -26,18 +26,6 @@ export interface StoreUnderTest {
   /** How many cells a great commit has: fewer where the server that runs here takes its time for each row. */
   greatCommit?: number;
 }
-
-export const EVERYTHING: TotalsQuery = {
-  fromMs: undefined,
-  toMs: undefined,
-  adIds: [],
-  campaignIds: [],
-  countries: [],
-  deviceTypes: [],
-  groupBy: [],
-  limit: undefined,
-  top: false,
-};
 
 const NO_FILTER = { verdict: undefined, reason: undefined, at: [], limit: 100 };
 const ALWAYS = { fromMs: undefined, toMs: undefined };

@@ -5,9 +5,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { StoreBooks } from '../../src/core/ports/books.js';
-import type { Store } from '../../src/core/ports/store.js';
+import { EVERYTHING, type Store } from '../../src/core/ports/store.js';
 import { commitOfLife, randomBy } from './commits.js';
-import { EVERYTHING } from './store-contract.js';
 
 export interface KillOptions {
   /** Compiled module with a function `exported(path)` that opens the store. */

@@ -1,11 +1,13 @@
 // Stores copied onto every other kind, by processes that are killed at random moments and started again: in the end the
 // copy is the store, to the click, and nothing of it is there twice.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EVERYTHING } from '../../src/core/ports/store.js';
 import { openReader, openStore } from '../../src/stores/open-store.js';
 import * as cassandra from '../adapters/cassandra/shared-server.js';
 import * as clickhouse from '../adapters/clickhouse/databases.js';
@@ -13,7 +15,6 @@ import * as dynamodb from '../adapters/dynamodb/shared-server.js';
 import * as postgres from '../adapters/postgres/shared-server.js';
 import { clickAgg, temporaryDirectory } from '../cli/click-agg.js';
 import { commitOf, randomBy } from '../contract/commits.js';
-import { EVERYTHING } from '../contract/store-contract.js';
 import { SERVICE_START_MS } from '../services.js';
 
 const DIST = resolve(import.meta.dirname, '../../dist');

@@ -4,12 +4,11 @@ import { TOTALS_TABLES } from '../../src/adapters/journaled/database.js';
 import { openHead } from '../../src/adapters/journaled/head.js';
 import { PARTITIONS_MAX, planOf } from '../../src/adapters/journaled/plan.js';
 import { openJournaledReader, openJournaledStore } from '../../src/adapters/journaled/store.js';
-import type { TotalsQuery } from '../../src/core/ports/store.js';
+import { EVERYTHING, type TotalsQuery } from '../../src/core/ports/store.js';
 import { QuestionRefused } from '../../src/errors.js';
 import { errorAnswerOf } from '../../src/serve/error-answer.js';
 import { readTide } from '../../src/serve/tide.js';
 import { cell, commitOf, MINUTE_MS, randomBy, START_MS, type WrittenCell } from '../contract/commits.js';
-import { EVERYTHING } from '../contract/store-contract.js';
 import { MemoryServer } from './memory-database.js';
 
 const DAY_MS = 1440 * MINUTE_MS;

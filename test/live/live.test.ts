@@ -7,12 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';
 import type { LiveStatus } from '../../src/core/live-status.js';
 import type { StoreBooks } from '../../src/core/ports/books.js';
-import type { Store } from '../../src/core/ports/store.js';
+import { EVERYTHING, type Store } from '../../src/core/ports/store.js';
 import { connectLive } from '../../src/live/client.js';
 import { startLiveServer } from '../../src/live/server.js';
 import { openBooks, openReader } from '../../src/stores/open-store.js';
 import { cell, commitOf, deadLetter } from '../contract/commits.js';
-import { describeStore, EVERYTHING } from '../contract/store-contract.js';
+import { describeStore } from '../contract/store-contract.js';
 
 const STATUS: LiveStatus = {
   pid: process.pid,

@@ -16,6 +16,13 @@ export interface TotalsQuery {
   /** By clicks, greatest first, instead of by the columns. */
   top: boolean;
 }
+
+/** Every cell as it is; with some of its fields replaced, any other question. */
+export const EVERYTHING: TotalsQuery = {
+  ...{ fromMs: undefined, toMs: undefined, adIds: [], campaignIds: [], countries: [], deviceTypes: [] },
+  ...{ groupBy: [], limit: undefined, top: false },
+};
+
 export const GROUP_COLUMNS = [
   'minute',
   'hour',

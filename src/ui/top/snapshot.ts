@@ -4,7 +4,13 @@
 import type { LiveStatus } from '../../core/live-status.js';
 import { BUCKET_MS } from '../../core/method.js';
 import type { Standing } from '../../core/ports/commit.js';
-import type { GroupColumn, LedgerCounts, StoreReader, TotalsQuery } from '../../core/ports/store.js';
+import {
+  EVERYTHING,
+  type GroupColumn,
+  type LedgerCounts,
+  type StoreReader,
+  type TotalsQuery,
+} from '../../core/ports/store.js';
 
 export const VIEWS = ['ads', 'campaigns', 'countries', 'devices'] as const;
 export type View = (typeof VIEWS)[number];
@@ -78,12 +84,9 @@ export async function readWindow(
 ): Promise<Snapshot['window']> {
   if (asOfMs === undefined) return undefined;
   const minutes = await reader.query({
-    ...NO_FILTER,
+    ...EVERYTHING,
     fromMs: Math.floor(asOfMs / BUCKET_MS) * BUCKET_MS - WINDOW_MINUTES * BUCKET_MS,
-    toMs: undefined,
     groupBy: ['minute'],
-    top: false,
-    limit: undefined,
   });
   const newest = minutes.at(-1);
   if (!newest) return undefined;
@@ -156,7 +159,7 @@ async function readList(
   { view, filter, limit }: { view: View; filter: string; limit: number },
 ): Promise<TopRow[]> {
   const column = VIEW_COLUMN[view];
-  const period = { ...NO_FILTER, ...window };
+  const period = { ...EVERYTHING, ...window };
   const wanted = filter.toLowerCase();
   const ranked = await reader.query({
     ...period,
@@ -173,8 +176,6 @@ async function readList(
     ...period,
     [FILTER_OF[view]]: names.map(({ name }) => name),
     groupBy: ['minute', column],
-    top: false,
-    limit: undefined,
   });
   const rows = new Map(
     names.map((row) => [row.name, { ...row, minutes: new Array<number>(WINDOW_MINUTES).fill(0) }]),
@@ -186,8 +187,6 @@ async function readList(
   }
   return [...rows.values()];
 }
-
-const NO_FILTER = { adIds: [], campaignIds: [], countries: [], deviceTypes: [] };
 
 const FILTER_OF = {
   ads: 'adIds',

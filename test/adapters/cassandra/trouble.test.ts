@@ -1,4 +1,5 @@
 // The keyspace and its tables, and what a person is told when a cluster, a keyspace or a right is missing.
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/adapters/cassandra/address.js';
 import {
@@ -9,10 +10,10 @@ import {
   storeName,
 } from '../../../src/adapters/cassandra/store.js';
 import { FORMAT } from '../../../src/adapters/cassandra/tables.js';
+import { EVERYTHING } from '../../../src/core/ports/store.js';
 import { UsageError, UserError } from '../../../src/errors.js';
 import { clickAgg } from '../../cli/click-agg.js';
 import { cell, commitOf } from '../../contract/commits.js';
-import { EVERYTHING } from '../../contract/store-contract.js';
 import { cql, dropStore, keyspaceOf, newStoreUrl } from './shared-server.js';
 
 let url: string;

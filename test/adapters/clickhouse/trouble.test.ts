@@ -1,5 +1,6 @@
 // What a person is told when a server, a database or its tables can't be used, and that answers are right before the
 // server has merged anything.
+
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -13,9 +14,9 @@ import {
   storeDifferences,
   storeName,
 } from '../../../src/adapters/clickhouse/store.js';
+import { EVERYTHING } from '../../../src/core/ports/store.js';
 import { UsageError, UserError } from '../../../src/errors.js';
 import { cell, commitOf, MINUTE_MS, START_MS } from '../../contract/commits.js';
-import { EVERYTHING } from '../../contract/store-contract.js';
 import { dropStore, dropStores, newDatabaseUrl, sql, storeIn } from './databases.js';
 
 afterAll(dropStores);

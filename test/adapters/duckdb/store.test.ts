@@ -1,4 +1,5 @@
 // The DuckDB store: the contract of stores, sudden death, and what a person is told when the file can't be used.
+
 import { fork } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,9 +7,10 @@ import { join, resolve } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore, openStoreReader } from '../../../src/adapters/duckdb/store.js';
+import { EVERYTHING } from '../../../src/core/ports/store.js';
 import { cell, commitOf, ledgerChange, START_MS } from '../../contract/commits.js';
 import { describeOutbox } from '../../contract/outbox-contract.js';
-import { describeStore, EVERYTHING } from '../../contract/store-contract.js';
+import { describeStore } from '../../contract/store-contract.js';
 import { killWriters } from '../../contract/store-kills.js';
 
 const DIST_STORE = resolve(import.meta.dirname, '../../../dist/adapters/duckdb/store.js');

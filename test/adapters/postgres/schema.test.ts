@@ -1,13 +1,14 @@
 // The schema of the PostgreSQL store and what a person is told when a server, a database or a schema can't be used.
+
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/adapters/postgres/address.js';
 import { MIGRATIONS } from '../../../src/adapters/postgres/migrations.js';
 import { migrate } from '../../../src/adapters/postgres/schema.js';
 import { openStore, openStoreReader, storeName } from '../../../src/adapters/postgres/store.js';
+import { EVERYTHING } from '../../../src/core/ports/store.js';
 import { UsageError, UserError } from '../../../src/errors.js';
 import { cell, commitOf, ledgerChange, MINUTE_MS, START_MS } from '../../contract/commits.js';
-import { EVERYTHING } from '../../contract/store-contract.js';
 import { type OwnService, ownService } from '../../services.js';
 import { dropStore, inSchema, newStoreUrl, schemaOf, sql } from './shared-server.js';
 
