@@ -51,14 +51,22 @@ export async function newTopic(
   return topic;
 }
 
-/** kafkajs itself gives up when a busy broker does not know its new topic at once. */
+/**
+ * kafkajs itself gives up when a busy broker does not know its new topic at once, or says who leads a partition before
+ * that leader knows it.
+ */
 export async function untilLed(admin: Admin, topic: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      if (topics[0]?.partitions.every(({ leader }) => leader >= 0)) return;
+      if (topics[0]?.partitions.every(({ leader }) => leader >= 0)) {
+        await admin.fetchTopicOffsets(topic);
+        return;
+      }
     } catch (error) {
-      if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION' || attempt > 100) throw error;
+      const { type = '' } = error as { type?: string };
+      const passes = type === 'UNKNOWN_TOPIC_OR_PARTITION' || /LEADER|NOT_AVAILABLE/.test(type);
+      if (!passes || attempt > 100) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

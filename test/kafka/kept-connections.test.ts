@@ -68,10 +68,11 @@ async function stoppedAmid(
   topic: string,
   stopping: AbortController,
 ): Promise<void> {
+  const settled = Promise.allSettled([opening]);
   const view = new TopicView(connectionTo(address), topic);
   await view.ranges();
   await view.close();
   stopping.abort();
-  const [opened] = await Promise.allSettled([opening]);
+  const [opened] = await settled;
   if (opened.status === 'fulfilled') await opened.value.close();
 }
