@@ -1,9 +1,8 @@
 // Retention, in minutes instead of days: what is old in the topic of clicks is deleted, as far as nobody needs it any
 // more. It is looked at before, so that in the end all can still be held against it.
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DuckDBInstance } from '@duckdb/node-api';
 import { openReader } from '../stores/open-store.js';
+import { readLakeFiles } from './lake-files.js';
 import { type Evidence, lettersOf, storedLetters } from './proof.js';
 import { type Census, quietKafka, rangesOf, takeCensus } from './topic-census.js';
 
@@ -18,13 +17,13 @@ const POLL_MS = 500;
 export async function deleteOldRecords(evidence: Evidence, census: Census): Promise<number> {
   const { brokers, topic } = evidence;
   await takeCensus(brokers, topic, census);
-  const inLake = await lakeEnds(evidence.lake);
+  const inLake = await readLakeFiles(evidence.lake);
   const limits = await storeLimits(evidence);
   const old: { partition: number; offset: string }[] = [];
   let records = 0;
   for (const [partition, { low }] of await rangesOf(brokers, topic)) {
     const seen = (census.partitions.get(partition)?.lastOffset ?? -1) + 1;
-    const limit = Math.min(seen, limits.get(partition) ?? 0, inLake.get(partition) ?? 0);
+    const limit = Math.min(seen, limits.get(partition) ?? 0, (inLake.get(partition)?.last ?? -1) + 1);
     if (limit <= low) continue;
     old.push({ partition, offset: String(limit) });
     records += limit - low;
@@ -74,20 +73,5 @@ async function lookAt(place: Evidence['store']) {
     return { positions, stored: await storedLetters(reader) };
   } finally {
     await reader.close();
-  }
-}
-
-async function lakeEnds(lake: string): Promise<Map<number, number>> {
-  const instance = await DuckDBInstance.create();
-  const connection = await instance.connect();
-  try {
-    const reader = await connection.runAndReadAll(
-      `SELECT partition, max("offset")::DOUBLE + 1 FROM read_parquet(?, hive_partitioning = false) GROUP BY partition`,
-      [join(lake, 'dt=*/hour=*/*.parquet')],
-    );
-    return new Map(reader.getRows().map(([partition, end]) => [Number(partition), Number(end)]));
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
   }
 }

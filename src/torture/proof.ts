@@ -1,12 +1,11 @@
 // After a storm: everything is held against what Kafka itself says that the topic holds. The store is asked as its users
 // ask it, so that the proof is the same whatever the store is; nothing else here uses the code that is tried.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import { VERDICTS } from '../core/method.js';
 import type { DeadLetter } from '../core/ports/commit.js';
 import { EVERYTHING, type StoreReader } from '../core/ports/store.js';
 import { openReader, type StorePlace } from '../stores/open-store.js';
+import { type InLake, readLakeFiles } from './lake-files.js';
 import {
   type Census,
   digestOf,
@@ -204,27 +203,16 @@ async function proveLake(
     problems.push(`there is no lake in ${lake}`);
     return;
   }
-  const instance = await DuckDBInstance.create();
-  const connection = await instance.connect();
-  try {
-    const reader = await connection.runAndReadAll(
-      `SELECT partition, count(*)::DOUBLE AS records, count(DISTINCT "offset")::DOUBLE AS offsets,
-         min("offset")::DOUBLE AS first, max("offset")::DOUBLE AS last
-       FROM read_parquet(?, hive_partitioning = false) GROUP BY partition`,
-      [join(lake, 'dt=*/hour=*/*.parquet')],
-    );
-    const kept = new Map(reader.getRowObjects().map((row) => [Number(row.partition), row]));
-    for (const [partition, { records, firstOffset, lastOffset }] of census) {
-      const row = kept.get(partition);
-      const expected = { records, offsets: records, first: firstOffset, last: lastOffset };
-      for (const [what, number] of Object.entries(expected)) {
-        if (row?.[what] !== number) {
-          problems.push(`the lake has ${what} ${row?.[what]} of partition ${partition}, the topic ${number}`);
-        }
+  const kept = await readLakeFiles(lake);
+  for (const [partition, { records, firstOffset, lastOffset }] of census) {
+    const row = kept.get(partition);
+    const expected: InLake = { records, offsets: records, first: firstOffset, last: lastOffset };
+    for (const what of ['records', 'offsets', 'first', 'last'] as const) {
+      if (row?.[what] !== expected[what]) {
+        problems.push(
+          `the lake has ${what} ${row?.[what]} of partition ${partition}, the topic ${expected[what]}`,
+        );
       }
     }
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
   }
 }
