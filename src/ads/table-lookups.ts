@@ -1,6 +1,5 @@
 // Questions to the ads table, gathered: while one is on its way, those that come wait together for the next. So a
 // thousand misses of a moment are a query or two, and a table that doesn't answer is asked once a second, by one.
-
 import { within } from '../pause.js';
 import type { AdsTable, Target } from './ad.js';
 import { TargetsUnavailableError } from './targets.js';

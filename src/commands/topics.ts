@@ -1,5 +1,4 @@
 // Makes the topics as exact counting needs them, and tells what differs from that.
-
 import { planTopics, type TopicPlan } from '../adapters/kafka/topic-plan.js';
 import { type Difference, openTopics, type Topics } from '../adapters/kafka/topics.js';
 import type { Method } from '../core/method.js';

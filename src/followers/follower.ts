@@ -1,6 +1,5 @@
 // One store that follows another: it makes the commits that wait in the queue, in order, each once. Whatever stands in
 // its way is told and waited for, and nobody else waits with it.
-
 import type { FollowerStatus } from '../core/live-status.js';
 import type { Store } from '../core/ports/store.js';
 import { FencedError, UserError } from '../errors.js';

@@ -1,5 +1,4 @@
 // Entries of bytes, each followed by a newline, in one buffer that grows: what DuckDB gets as one long text.
-
 import { isUtf8 } from 'node:buffer';
 
 const NEWLINE = 0x0a;

@@ -1,7 +1,6 @@
 // What a run says to those who watch it, after each commit and once a second: through Redis to any number of
 // dashboards, through its local server to those on this machine. A message says what has changed; the state itself is
 // always read from the store, so a message that is lost only delays.
-
 import type { LiveStatus } from '../core/live-status.js';
 import { BUCKET_MS } from '../core/method.js';
 import type { Commit } from '../core/ports/commit.js';

@@ -1,6 +1,5 @@
 // A `run` that is watched: metrics, health and the page they are on. Without --metrics-port nothing of this is
 // loaded; `unwatched` stands in for it.
-
 import type { LiveStatus } from '../core/live-status.js';
 import type { LedgerCounts, Store } from '../core/ports/store.js';
 import { Health } from './health.js';

@@ -1,6 +1,5 @@
 // What a command tells those who watch it. Loaded always, so it imports nothing heavy: prom-client and the HTTP
 // server come only with --metrics-port.
-
 import type { LiveStatus } from '../core/live-status.js';
 import type { Positions } from '../core/ports/log.js';
 import type { LedgerCounts, Store } from '../core/ports/store.js';

@@ -1,6 +1,5 @@
 // A command: its name, options, examples, and what it does. The command line, help and completion are
 // built from these values; a command's file holds no parsing.
-
 import type { Terminal } from '../ui/terminal.js';
 import type { OptionSpec, OptionTable, OptionValues } from './option.js';
 import type { globalOptions } from './shared.js';

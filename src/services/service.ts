@@ -1,6 +1,5 @@
 // One instance of a part: a folder with its settings, its log and its files, and the process that serves them. All
 // that must be known to find it again stands in its service.json, so that any process can stop or restart it.
-
 import { spawn } from 'node:child_process';
 import {
   closeSync,

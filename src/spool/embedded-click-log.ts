@@ -1,5 +1,4 @@
 // Ingestion into the embedded log of a data directory: no spool, for the log is on this disk itself.
-
 import { readMeta } from '../adapters/embedded/layout.js';
 import { openLogWriter } from '../adapters/embedded/log-writer.js';
 import type { ClickLog, SyncMode } from './click-log.js';

@@ -1,6 +1,5 @@
 // Ingestion into Kafka, always by way of the spool: a click is answered when it is on this disk, and how the cluster
 // feels is no matter of whoever clicked. One way for good days and bad ones, so that the bad ones are no special case.
-
 import { listSegments } from '../adapters/embedded/layout.js';
 import { openLogWriter } from '../adapters/embedded/log-writer.js';
 import { type KafkaConnection, nameOf } from '../adapters/kafka/connection.js';

@@ -1,6 +1,5 @@
 // Every kind of store on a server, by how its URL begins. A new one is a line here and what it does in a room of its
 // own; each is loaded when it is named, since their packages are big.
-
 import type { StoreBooks } from '../core/ports/books.js';
 import type { LetterOutbox } from '../core/ports/letters.js';
 import type { StoreDifference, StoreMade } from '../core/ports/server.js';

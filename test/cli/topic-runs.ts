@@ -1,5 +1,4 @@
 // Processes of `run` on a Kafka topic, to be paused and killed, and what they leave in a store on a server.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

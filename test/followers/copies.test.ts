@@ -1,6 +1,5 @@
 // Stores copied onto every other kind, by processes that are killed at random moments and started again: in the end the
 // copy is the store, to the click, and nothing of it is there twice.
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';

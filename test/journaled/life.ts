@@ -1,6 +1,5 @@
 // The life of a store by a seed: commits that change new and old minutes, ledger, letters and checkpoint, and what a store
 // must hold after each of them, worked out in the plainest way.
-
 import type { Cell, Checkpoint, Commit, DeadLetter } from '../../src/core/ports/commit.js';
 import { NO_EVENT_TIME } from '../../src/core/ports/commit.js';
 import {

@@ -1,5 +1,4 @@
 // The socket: whoever watches has the newest state, soon, whole, and never more than that.
-
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { openStore } from '../../src/adapters/duckdb/store.js';

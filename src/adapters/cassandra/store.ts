@@ -1,6 +1,5 @@
 // The store on a Cassandra cluster: what all stores of rows do, on connections to its nodes. The keyspace and its tables
 // are made by `store init`; whoever opens a store only looks whether they are there.
-
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
 import type { StoreDifference, StoreMade } from '../../core/ports/server.js';

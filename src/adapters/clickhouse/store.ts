@@ -1,5 +1,4 @@
 // The store on a ClickHouse server, for whoever names it by its URL.
-
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
 import type { StoreDifference, StoreMade } from '../../core/ports/server.js';

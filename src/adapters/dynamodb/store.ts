@@ -1,5 +1,4 @@
 // The store on DynamoDB: rows and a register there, and what is made of them in adapters/journaled.
-
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
 import type { StoreDifference, StoreMade } from '../../core/ports/server.js';

@@ -1,6 +1,5 @@
 // The tables of a store: what they are called, how they are made, and whether they are ours and of this version. What is
 // written last says that all of them were made: a half-made store is completed by whoever opens it for writing next.
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ConditionalCheckFailedException,

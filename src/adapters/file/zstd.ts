@@ -1,7 +1,6 @@
 // Unpacks zstd (RFC 8878) as a stream: frames, one or many, and skippable ones between. It is our own since the
 // JavaScript decoders on npm hang on some damaged files, pass over others without a word, and slow down with the
 // window, and Node has one only from 22.15 on. Whatever is wrong with the bytes, it ends, with a PackingError.
-
 import { Xxh64 } from './xxh64.js';
 import { BLOCK_BYTES_MAX, BlockDecoder, type History } from './zstd-block.js';
 import { mustBe, PackingError } from './zstd-entropy.js';

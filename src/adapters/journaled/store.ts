@@ -1,6 +1,5 @@
 // A whole store out of a database that keeps rows: for its one writer, for those who only read, and for those who keep the
 // books beside a living run.
-
 import type { StoreBooks } from '../../core/ports/books.js';
 import type { LetterOutbox } from '../../core/ports/letters.js';
 import type { Store, StoreReader } from '../../core/ports/store.js';

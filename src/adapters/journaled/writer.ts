@@ -1,6 +1,5 @@
 // The one writer of a store without transactions. A write is put into the journal, decided by a swap of the head, carried
 // out in the tables, and completed by another swap. Whoever finds one that is decided and not completed completes it.
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FencedError, invariant, UserError } from '../../errors.js';
 import { carryOut } from './carry-out.js';

@@ -1,6 +1,5 @@
 // What `click-agg top` shows at one moment, read from a living run or from a store: the same for the
 // dashboard, the plain tables and JSON.
-
 import type { LiveStatus } from '../../core/live-status.js';
 import { BUCKET_MS } from '../../core/method.js';
 import type { Standing } from '../../core/ports/commit.js';

@@ -1,5 +1,4 @@
 // The keyspace and its tables, and what a person is told when a cluster, a keyspace or a right is missing.
-
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/adapters/cassandra/address.js';
 import {

@@ -1,6 +1,5 @@
 // What a person is told when a server, a database or its tables can't be used, and that answers are right before the
 // server has merged anything.
-
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,5 +1,4 @@
 // The DuckDB store: the contract of stores, sudden death, and what a person is told when the file can't be used.
-
 import { fork } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,4 @@
 // The schema of the PostgreSQL store and what a person is told when a server, a database or a schema can't be used.
-
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/adapters/postgres/address.js';
