@@ -20,7 +20,7 @@ import {
 import { KeptOriginals } from '../engine/kept-originals.js';
 import type { LakeThread } from '../engine/lake-thread.js';
 import type { SourceSpec } from '../engine/open-source.js';
-import { type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
+import { type LetterTopic, type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
 import { createRunLoop } from '../engine/run-loop.js';
 import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
@@ -141,9 +141,10 @@ export const runCommand = command({
       const spooled = options.input === '-' && options.lake !== undefined;
       const file = spooled ? await spoolStandardInput(dataDir.path, signal) : options.input;
       const warn = (line: string): void => terminal.warn(line);
+      const letterTopic = kafka && lettersTo(options, kafka);
       const opening = openDecodedInput(
         { source: sourceOf(options, kafka, file, dataDir.logDir), method: methodOf(options), partitions },
-        { warn, recentBytes: kafka && letterTopicOf(options) !== undefined ? RECENT_BYTES : 0 },
+        { warn, recentBytes: letterTopic ? RECENT_BYTES : 0 },
       );
       // The decoding thread takes as long to begin as the database to be loaded: let them do it side by side.
       preload(options.stores[0]!);
@@ -153,7 +154,7 @@ export const runCommand = command({
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
-        ...{ options, dataDir, input, file, untilEnd, lake },
+        ...{ options, dataDir, input, file, untilEnd, lake, letterTopic },
         ...{ monitor, reporter, voice, terminal, signal },
         store: { dataDir: path, store: options.stores[0]! },
         followers: behind?.followers,
@@ -227,6 +228,13 @@ function sourceOf(
   return { kind: 'file', path: file, partitions, format: 'auto' };
 }
 
+/** The topic of the dead letters; undefined: they are kept in the store alone. */
+function lettersTo(options: RunOptions, connection: KafkaConnection): LetterTopic | undefined {
+  const letterTopic = letterTopicOf(options);
+  const { topic, group } = options;
+  return letterTopic === undefined ? undefined : { connection, topic, letterTopic, group };
+}
+
 interface Counting {
   options: RunOptions;
   dataDir: DataDir;
@@ -240,6 +248,8 @@ interface Counting {
   file: string | undefined;
   untilEnd: boolean;
   lake: LakeThread | undefined;
+  /** Where the dead letters go besides the store. */
+  letterTopic: LetterTopic | undefined;
   monitor: RunMonitor;
   reporter: RunReporter;
   voice: RunVoice;
@@ -362,17 +372,15 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
   }
 }
 
-/** Where the dead letters go besides the store; undefined: nowhere. */
+/** How the dead letters go to their topic; undefined: there is none. */
 function lettersOf(
-  { options, method, monitor, terminal }: CountingByMethod,
+  { letterTopic, method, monitor, terminal }: CountingByMethod,
   outbox: LetterOutbox,
 ): PublishLettersOptions | undefined {
-  const connection = connectionOf(options);
-  const letterTopic = letterTopicOf(options);
-  if (!connection || letterTopic === undefined) return undefined;
-  const { topic, group } = options;
+  if (!letterTopic) return undefined;
   return {
-    ...{ connection, topic, letterTopic, group, outbox, method },
+    ...letterTopic,
+    ...{ outbox, method },
     originals: new KeptOriginals(ORIGINALS_BYTES),
     warn: (line) => terminal.warn(line),
     onProgress: ({ published, waiting }) => monitor.letters(published, waiting),
