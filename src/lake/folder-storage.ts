@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, syncDirectory } from '../adapters/embedded/layout.js';
+import { codeOf, ioError, makeFolder, syncDirectory } from '../adapters/embedded/layout.js';
 import { livingHolder, takeLock } from '../adapters/embedded/lock.js';
 import { commitsDir, flushAskedPath, stagedPath, stagingDir, writerLockPath } from './layout.js';
 import type { LakeFile, LakeState } from './manifest.js';
@@ -20,13 +20,14 @@ export function folderStorage(lakeDir: string): LakeStorage {
   const asked = flushAskedPath(lakeDir);
   return {
     name: lakeDir,
-    manifestNames: () => orNone(readdir(commitsDir(lakeDir))),
+    manifestNames: () => namesIn(commitsDir(lakeDir)),
     async readManifest(name) {
-      return readFile(join(commitsDir(lakeDir), name), 'utf8').catch(unlessGone);
+      const path = join(commitsDir(lakeDir), name);
+      return readFile(path, 'utf8').catch((error: unknown) => unlessGone(error, path));
     },
     lease: () => leaseFolder(lakeDir),
     async parquetFiles() {
-      const paths = await orNone(readdir(lakeDir, { recursive: true }));
+      const paths = await namesIn(lakeDir, { recursive: true });
       return paths
         .map((path) => path.replaceAll('\\', '/'))
         .filter((path) => /^dt=[^/]*\/hour=[^/]*\/[^/]*\.parquet$/.test(path));
@@ -48,7 +49,11 @@ export function folderStorage(lakeDir: string): LakeStorage {
 }
 
 async function writeFolder(lakeDir: string): Promise<LakeWriting> {
-  await mkdir(lakeDir, { recursive: true });
+  try {
+    await makeFolder(lakeDir);
+  } catch (error) {
+    throw ioError(error, lakeDir, 'write');
+  }
   const lock = await takeLock(writerLockPath(lakeDir), `the lake ${lakeDir} is being written`);
   const asked = flushAskedPath(lakeDir);
   const folderOf = (commit: number): string => dirname(stagedPath(lakeDir, commit, 'any'));
@@ -127,11 +132,12 @@ async function locate(
   return places;
 }
 
-function orNone(names: Promise<string[]>): Promise<string[]> {
-  return names.catch((error: unknown) => unlessGone(error) ?? []);
+/** None where the folder is missing. */
+async function namesIn(folder: string, how: { recursive?: boolean } = {}): Promise<string[]> {
+  return await readdir(folder, how).catch((error: unknown) => unlessGone(error, folder) ?? []);
 }
 
-function unlessGone(error: unknown): undefined {
-  if (codeOf(error) !== 'ENOENT') throw error;
+function unlessGone(error: unknown, path: string): undefined {
+  if (codeOf(error) !== 'ENOENT') throw ioError(error, path, 'read');
   return undefined;
 }

@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../adapters/embedded/layout.js';
+import { codeOf, ioError } from '../adapters/embedded/layout.js';
 import { isAlive } from '../adapters/embedded/lock.js';
 import { readersDir } from './layout.js';
 
@@ -30,7 +30,7 @@ export async function leaseLake(lakeDir: string): Promise<Lease> {
   } catch (error) {
     // On a read-only lake nobody compacts either.
     if (['EROFS', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) return { release: () => {} };
-    throw error;
+    throw ioError(error, folder, 'write');
   }
   for (let waitedMs = 0; isSwapping(folder) && waitedMs < WAIT_MS_MAX; waitedMs += WAIT_MS)
     await sleep(WAIT_MS);

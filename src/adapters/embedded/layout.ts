@@ -147,13 +147,13 @@ export function codeOf(error: unknown): string | undefined {
 const WHAT_TO_DO: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full: free some space and start again; what was written stays valid.',
   EDQUOT: 'The disk quota is used up: free some space and start again; what was written stays valid.',
-  EROFS: 'The file system is read-only: choose another --data-dir.',
-  EACCES: 'Check the permissions, or choose another --data-dir.',
-  EPERM: 'Check the permissions, or choose another --data-dir.',
+  EROFS: 'The file system is read-only: choose another folder.',
+  EACCES: 'Check the permissions, or choose another folder.',
+  EPERM: 'Check the permissions, or choose another folder.',
   EMFILE: 'Too many open files: raise the limit (ulimit -n).',
   ENOENT: 'Nothing can be there: check the path.',
-  ENOTDIR: 'A file is in the way of the folder: choose another --data-dir.',
-  EEXIST: 'A file is in the way of the folder: choose another --data-dir.',
+  ENOTDIR: 'A file is in the way of the folder: choose another folder.',
+  EEXIST: 'A file is in the way of the folder: choose another folder.',
 };
 
 /** Turns a system error on `path` into a UserError; anything else is returned as it is. */
