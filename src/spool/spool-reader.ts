@@ -1,12 +1,15 @@
 // Reads the spool for its sender: from a position on, and never a click that a power cut could still take back. For if
 // one were sent and then lost here, the next click would get its place and would be taken for sent.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FRAME_BYTES_MAX } from '../adapters/embedded/frame.js';
 import { FrameRecords } from '../adapters/embedded/frame-records.js';
 import { PartitionReader, ReadBuffer } from '../adapters/embedded/partition-reader.js';
 import type { RawBatch } from '../core/batches.js';
 import { invariant } from '../errors.js';
 import { SPOOL_PARTITION } from './backlog.js';
 
+/** What one reading takes is one transaction: enough for all that come between two of them at 40,000 clicks/s. */
+const READ_BYTES = FRAME_BYTES_MAX;
 /** A segment that was just begun is seen at one of the next looks. */
 const LOOK_AGAIN_MS = 2;
 
@@ -34,7 +37,7 @@ export class SpoolReader {
     if (!(await this.untilDurable(this.position + 1))) return undefined;
     do {
       while (!(await this.reader.ready())) await sleep(LOOK_AGAIN_MS);
-      await this.reader.read(this.#buffer, this.#records);
+      await this.reader.read(this.#buffer, this.#records, READ_BYTES);
     } while (this.#records.count === 0);
     const batch = this.#records.batch(this.#buffer.bytes);
     const { position } = this;

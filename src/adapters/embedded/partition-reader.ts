@@ -103,10 +103,13 @@ export class PartitionReader {
     return this.#next !== undefined;
   }
 
-  /** Reads the frames that come next into `records`; none if the frame that `ready` saw isn't whole yet. */
-  async read(buffer: ReadBuffer, records: FrameRecords): Promise<void> {
+  /**
+   * Reads the frames that come next into `records`, so many bytes or as many as `buffer` holds; none if the frame that
+   * `ready` saw isn't whole yet.
+   */
+  async read(buffer: ReadBuffer, records: FrameRecords, bytes = READ_BYTES): Promise<void> {
     records.clear(this.partition);
-    const wanted = Math.max(this.#next?.frameBytes ?? 0, READ_BYTES);
+    const wanted = Math.min(Math.max(this.#next?.frameBytes ?? 0, bytes), buffer.bytes.length);
     const length = await readFully(
       this.#handle,
       buffer.bytes,
