@@ -151,6 +151,9 @@ export const runCommand = command({
       input = await opening;
       const untilEnd = options.untilEnd || file !== undefined;
       if (options.lake !== undefined) lake = await lakeBeside(options, kafka, { file, untilEnd });
+      // It may fail before this process counts, or while it stands by.
+      const lakeFailed = new AbortController();
+      lake?.done.catch(() => lakeFailed.abort());
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
@@ -165,7 +168,7 @@ export const runCommand = command({
       const status = await inTurns(
         {
           input,
-          signal,
+          signal: AbortSignal.any([signal, lakeFailed.signal]),
           standsBy() {
             monitor!.standsBy();
             behind?.standsBy(counting.store);
