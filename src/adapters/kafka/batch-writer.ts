@@ -9,6 +9,9 @@ const ROOM_BYTES_FIRST = 16_384;
 const FRAME_BYTES_MAX = 40;
 /** Shorter runs of bytes are copied one by one: a call costs more. */
 const LOOP_BYTES_MAX = 32;
+/** Of a unit of JavaScript's text, and of the length before a text. */
+const UTF8_BYTES_MAX = 3;
+const LENGTH_BYTES_MAX = 5;
 /** No leader has given the batch its epoch yet. */
 const NO_EPOCH = -1;
 
@@ -173,10 +176,13 @@ export class BatchWriter {
   }
 }
 
-/** Bytes that the record takes in a batch, a little more at most. */
+/** Not less than the record takes in a batch; of texts, which are not looked at for this, it may be three times as much. */
 export function sizeAtMost({ key, value, headers = {} }: OutgoingRecord): number {
   let size = FRAME_BYTES_MAX + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const name of Object.keys(headers)) size += textSize(name) + textSize(headers[name]!);
+  for (const name of Object.keys(headers)) {
+    const units = name.length + headers[name]!.length;
+    size += UTF8_BYTES_MAX * units + 2 * LENGTH_BYTES_MAX;
+  }
   return size;
 }
 

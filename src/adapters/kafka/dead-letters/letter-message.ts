@@ -56,31 +56,40 @@ export function letterMessage(
   original: OriginalRecord,
   origin: LetterOrigin,
 ): OutgoingRecord {
-  const known: Record<string, string | number | undefined> = {
-    verdict: withdrawn ? WITHDRAWN : letter.verdict,
-    reason: letter.reason,
-    topic: origin.topic,
-    partition: letter.partition,
-    offset: letter.offset,
-    'event-time': timeText(letter.eventTimeMs),
-    'append-time': timeText(letter.appendTimeMs),
-    'click-id': letter.clickId,
-    'ad-id': letter.adId,
-    'campaign-id': letter.campaignId,
-    'ip-address': letter.ipAddress,
-    'method-hash': origin.methodHash,
-    'method-version': origin.methodVersion,
-    sequence,
-    store: origin.store,
-    ...(withdrawn ? {} : { original: original.state, 'value-bytes': letter.valueBytes }),
-  };
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(known)) if (value !== undefined) headers[name] = String(value);
   return {
     key: original.key ?? null,
     value: withdrawn ? null : (original.value ?? null),
-    headers,
+    headers: headersOf({ sequence, withdrawn, letter }, original.state, origin),
   };
+}
+
+/** One by one: to make a list of them first and leave out what is unknown took longer than to write the batch. */
+function headersOf(
+  { sequence, withdrawn, letter }: LetterEvent,
+  state: OriginalState,
+  origin: LetterOrigin,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    verdict: withdrawn ? WITHDRAWN : letter.verdict,
+    reason: letter.reason,
+    topic: origin.topic,
+    partition: `${letter.partition}`,
+    offset: `${letter.offset}`,
+  };
+  if (letter.eventTimeMs !== undefined) headers['event-time'] = timeText(letter.eventTimeMs);
+  if (letter.appendTimeMs !== undefined) headers['append-time'] = timeText(letter.appendTimeMs);
+  if (letter.clickId !== undefined) headers['click-id'] = letter.clickId;
+  if (letter.adId !== undefined) headers['ad-id'] = letter.adId;
+  if (letter.campaignId !== undefined) headers['campaign-id'] = letter.campaignId;
+  if (letter.ipAddress !== undefined) headers['ip-address'] = letter.ipAddress;
+  headers['method-hash'] = origin.methodHash;
+  headers['method-version'] = `${origin.methodVersion}`;
+  headers.sequence = `${sequence}`;
+  headers.store = origin.store;
+  if (withdrawn) return headers;
+  headers.original = state;
+  if (letter.valueBytes !== undefined) headers['value-bytes'] = `${letter.valueBytes}`;
+  return headers;
 }
 
 /** The record that tells that a letter's record was sent again: no store numbers it. */
@@ -140,8 +149,8 @@ export function sequenceOf({ headers }: ScannedRecord): { store: string; sequenc
   return sequence === undefined || store === undefined ? undefined : { store, sequence };
 }
 
-function timeText(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 function timeOf(text: string | undefined): number | undefined {

@@ -65,6 +65,7 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
     if (last.sequence === undefined && last.foreign && published < 0) {
       options.warn(`topic ${topic} holds the dead letters of another store; those of this one follow them`);
     }
+    const ofStore = { ...origin, store };
     let sequence = last.sequence ?? published;
     const lookUp = async (): Promise<TopicScan> => {
       clicks ??= await openTopicScan(connection, origin.topic);
@@ -80,7 +81,7 @@ export async function openSession(options: SessionOptions): Promise<PublishSessi
           const original = cutTo(originals.get(event.sequence)!, options.cutValues ? CUT_BYTES : Infinity);
           // It follows that of the click: what becomes of one record stays in order.
           const partition = event.letter.partition % partitions;
-          return { ...letterMessage(event, original, { ...origin, store }), topic, partition };
+          return { ...letterMessage(event, original, ofStore), topic, partition };
         });
         const bytes = await producer!.sendTogether(records);
         sequence = events.at(-1)!.sequence;
