@@ -1,5 +1,6 @@
 // Decoded batches from a second thread: it reads the source and decodes while this thread judges, so that a
 // run uses two cores. Buffers go back and forth by transfer; a few of them make a bounded queue.
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
@@ -189,6 +190,9 @@ async function* read(
       } finally {
         giveBack(recent.shed());
       }
+      // A port hands over what comes without a pause: while the thread is ahead of who judges, nobody else would have
+      // a turn, neither the store's answers nor letters on their way to a topic.
+      await turnOfTheLoop();
     }
   } finally {
     release();
