@@ -15,7 +15,7 @@ const BARE = fileURLToPath(new URL('./bare-redirect.js', import.meta.url));
 const TOPIC = 'clicks';
 /** Each server so often, in turns: the machine may be busy with other things for a while. */
 const ROUNDS = 3;
-/** So long that the compilers of Node and of Kafka's Java are done: they take more CPU at first than all else does. */
+/** The compilers of Node and of Kafka's Java take more CPU at first than all else does. */
 const WARM_UP_S = 20;
 const SAMPLE_MS = 5000;
 const WAITING = 'click_agg_ingest_spool_waiting_clicks';

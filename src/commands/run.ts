@@ -151,9 +151,6 @@ export const runCommand = command({
       input = await opening;
       const untilEnd = options.untilEnd || file !== undefined;
       if (options.lake !== undefined) lake = await lakeBeside(options, kafka, { file, untilEnd });
-      // It may fail before this process counts, or while it stands by.
-      const lakeFailed = new AbortController();
-      lake?.done.catch(() => lakeFailed.abort());
       const reporter = runReporter(terminal);
       voice = await openVoice(options, warn);
       const counting = {
@@ -168,7 +165,7 @@ export const runCommand = command({
       const status = await inTurns(
         {
           input,
-          signal: AbortSignal.any([signal, lakeFailed.signal]),
+          signal: AbortSignal.any(lake ? [signal, lake.failed] : [signal]),
           standsBy() {
             monitor!.standsBy();
             behind?.standsBy(counting.store);

@@ -14,6 +14,8 @@ export interface LakeThreadOptions extends LakeSourceOptions {
 export interface LakeThread {
   /** Settles when the lake holds everything up to the log's end or the stop. */
   readonly done: Promise<LakeResult>;
+  /** Aborted when `done` is rejected: it may be before anybody waits for that. */
+  readonly failed: AbortSignal;
   /** Lets it write what it has read, and end. */
   stop(): void;
 }
@@ -31,7 +33,9 @@ export function startLakeThread(options: LakeThreadOptions): LakeThread {
     worker.on('error', reject);
     worker.on('exit', () => reject(new Error('the lake thread has ended')));
   });
-  return { done, stop: () => worker.postMessage('stop') };
+  const failed = new AbortController();
+  done.catch(() => failed.abort());
+  return { done, failed: failed.signal, stop: () => worker.postMessage('stop') };
 }
 
 async function writeInThread(options: LakeThreadOptions, signal: AbortSignal): Promise<LakeResult> {
