@@ -25,6 +25,18 @@ export class UsageError extends UserError {
   }
 }
 
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+};
+
+/** UsageError: what an option names, `what`, could not be read. */
+export function unreadable(what: string, error: unknown): UsageError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return new UsageError(`can't read ${what}: ${WHY_UNREADABLE[code] ?? message}`, { cause: error });
+}
+
 /** A question that the store is not made for: the line says what it would answer, or who would. */
 export class QuestionRefused extends UsageError {
   constructor(message: string, options: { hint?: string } = {}) {

@@ -1,6 +1,6 @@
 // Reads the price list that the options name.
 import { readFile } from 'node:fs/promises';
-import { UsageError, UserError } from '../errors.js';
+import { UserError, unreadable } from '../errors.js';
 import { type PriceList, priceListOf } from './billing.js';
 
 /** UsageError: the file can't be read or holds something that is no price. */
@@ -15,7 +15,6 @@ export async function readPrices(options: {
     return priceListOf({ price, currency, file: { name: prices, text: await readFile(prices, 'utf8') } });
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-    throw new UsageError(`can't read --prices ${prices}: ${code ?? String(error)}`, { cause: error });
+    throw unreadable(`--prices ${prices}`, error);
   }
 }

@@ -124,7 +124,7 @@ const statusCommand = command({
     } else {
       const { records, malformed, files, bytes, commit, from, to } = status;
       await terminal.print(
-        `${records} records (${malformed} malformed) in ${files} files, ${compact(bytes)}B, ${commit} commits, ` +
+        `${records} records (${malformed} malformed) in ${files} files, ${compact(bytes)}B, ${commit} ${commit === 1 ? 'commit' : 'commits'}, ` +
           `event times from ${from ?? 'none'} to ${to ?? 'none'}\n`,
       );
       await terminal.table(

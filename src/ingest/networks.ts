@@ -1,10 +1,11 @@
 // A set of networks that is asked about every click: sorted ranges and a binary search, 0.2 µs an address. (node:net's
 // BlockList walks through a list: 240 µs with 10,000 networks, as many as a large hoster has.)
-import { UserError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { parseAddress } from './address.js';
 
 /** Longer lists are no lists of networks. */
 const NETWORKS_MAX = 1_000_000;
+const NETWORKS_HINT = 'Write addresses or networks such as 192.0.2.0/24 or 2001:db8::/32.';
 
 export interface Networks {
   readonly count: number;
@@ -17,10 +18,15 @@ interface Range {
   last: Uint32Array;
 }
 
-/** The networks that these texts name. UserError: one is none; `place` tells where the texts are from. */
-export function networksOf(cidrs: readonly string[], place: string): Networks {
-  if (cidrs.length > NETWORKS_MAX) throw new UserError(`${place}: more than ${NETWORKS_MAX} networks`);
-  return searchable(cidrs.map((cidr) => rangeOf(cidr) ?? refuse(cidr, place)));
+/** The networks that an option names. UsageError: one is none. */
+export function networksOf(cidrs: readonly string[], option: string): Networks {
+  return searchable(
+    cidrs.map((cidr) => {
+      const range = rangeOf(cidr);
+      if (!range) throw new UsageError(noNetwork(cidr, option), { hint: NETWORKS_HINT });
+      return range;
+    }),
+  );
 }
 
 /** The networks of a file's lines; what is behind `#` is a comment. UserError: a line is none. */
@@ -30,15 +36,15 @@ export function networksOfLines(text: string, file: string): Networks {
     const cidr = line.replace(/#.*/, '').trim();
     if (cidr === '') continue;
     if (ranges.length === NETWORKS_MAX) throw new UserError(`${file}: more than ${NETWORKS_MAX} networks`);
-    ranges.push(rangeOf(cidr) ?? refuse(cidr, `${file}, line ${index + 1}`));
+    const range = rangeOf(cidr);
+    if (!range) throw new UserError(noNetwork(cidr, `${file}, line ${index + 1}`), { hint: NETWORKS_HINT });
+    ranges.push(range);
   }
   return searchable(ranges);
 }
 
-function refuse(cidr: string, place: string): never {
-  throw new UserError(`${place}: ${JSON.stringify(cidr.slice(0, 60))} is no network`, {
-    hint: 'Write addresses or networks such as 192.0.2.0/24 or 2001:db8::/32.',
-  });
+function noNetwork(cidr: string, place: string): string {
+  return `${place}: ${JSON.stringify(cidr.slice(0, 60))} is no network`;
 }
 
 function rangeOf(cidr: string): Range | undefined {

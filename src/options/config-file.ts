@@ -3,7 +3,7 @@
 // alone and wins. Unknown keys are refused, so that a typing error never silently counts by the default.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { UsageError } from '../errors.js';
+import { UsageError, unreadable } from '../errors.js';
 import type { Command } from './command.js';
 import { camelCase, isSwitch, nearest } from './names.js';
 import type { OptionSpec, OptionTable } from './option.js';
@@ -33,10 +33,8 @@ export function readConfigFile(asked: string | undefined, directory: string): Co
   try {
     text = readFileSync(resolve(directory, path), 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (asked === undefined && code === 'ENOENT') return undefined;
-    const reason = code === 'ENOENT' ? 'there is none' : (error as Error).message;
-    throw new UsageError(`can't read the config file ${path}: ${reason}`, { cause: error });
+    if (asked === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unreadable(`the config file ${path}`, error);
   }
   if (text.length > CONFIG_BYTES_MAX) throw new UsageError(`the config file ${path} is larger than 1 MiB`);
   let content: unknown;

@@ -165,7 +165,7 @@ test('misuse is told in a line, and secrets are not typed', async () => {
     'click-agg: --country-header is believed from proxies only',
   ]);
   expect(await refused('--trust-proxy', 'proxy')).toEqual([
-    1,
+    2,
     'click-agg: --trust-proxy: "proxy" is no network',
   ]);
   for (const secret of ['--signing-key', '--api-key', '--pseudonym-key']) {

@@ -163,6 +163,10 @@ describe('the config file', () => {
       ['method', '--config', 'none.json'],
       ["click-agg: can't read the config file none.json: there is none"],
     );
+    await refused(
+      ['method', '--config', directory.path],
+      [`click-agg: can't read the config file ${directory.path}: it is a folder`],
+    );
     writeConfig('{"botThreshold": 7,}');
     const broken = await clickAgg(['method'], { cwd: directory.path });
     expect(broken.code).toBe(2);

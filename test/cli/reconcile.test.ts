@@ -76,9 +76,13 @@ describe('a store that counted right', () => {
     expect(report.billing).toEqual([
       { campaign_id: 'camp-1', clicks: 6, price_per_click: '0.333', amount: '1.998', currency: 'USD' },
     ]);
-    const missing = await clickAgg(['reconcile', '--data-dir', dataDir, '--prices', '/nowhere.csv']);
-    expect(missing.code).toBe(2);
-    expect(missing.stderr).toContain("can't read --prices /nowhere.csv: ENOENT");
+    for (const [file, why] of [
+      ['/nowhere.csv', 'there is none'],
+      [folder.path, 'it is a folder'],
+    ] as const) {
+      const { code, stderr } = await clickAgg(['reconcile', '--data-dir', dataDir, '--prices', file]);
+      expect([code, stderr]).toEqual([2, `click-agg: can't read --prices ${file}: ${why}\n`]);
+    }
   });
 
   test('is told to a person as tables and a verdict', async () => {
