@@ -5,7 +5,6 @@ import { parseAddress } from './address.js';
 
 /** Longer lists are no lists of networks. */
 const NETWORKS_MAX = 1_000_000;
-const NETWORKS_HINT = 'Write addresses or networks such as 192.0.2.0/24 or 2001:db8::/32.';
 
 export interface Networks {
   readonly count: number;
@@ -18,15 +17,10 @@ interface Range {
   last: Uint32Array;
 }
 
-/** The networks that an option names. UsageError: one is none. */
+/** The networks that an option names. UsageError: one is none, or there are too many. */
 export function networksOf(cidrs: readonly string[], option: string): Networks {
-  return searchable(
-    cidrs.map((cidr) => {
-      const range = rangeOf(cidr);
-      if (!range) throw new UsageError(noNetwork(cidr, option), { hint: NETWORKS_HINT });
-      return range;
-    }),
-  );
+  if (cidrs.length > NETWORKS_MAX) throw new UsageError(`${option}: more than ${NETWORKS_MAX} networks`);
+  return searchable(cidrs.map((cidr) => rangeOf(cidr) ?? refuse(cidr, option, UsageError)));
 }
 
 /** The networks of a file's lines; what is behind `#` is a comment. UserError: a line is none. */
@@ -36,15 +30,15 @@ export function networksOfLines(text: string, file: string): Networks {
     const cidr = line.replace(/#.*/, '').trim();
     if (cidr === '') continue;
     if (ranges.length === NETWORKS_MAX) throw new UserError(`${file}: more than ${NETWORKS_MAX} networks`);
-    const range = rangeOf(cidr);
-    if (!range) throw new UserError(noNetwork(cidr, `${file}, line ${index + 1}`), { hint: NETWORKS_HINT });
-    ranges.push(range);
+    ranges.push(rangeOf(cidr) ?? refuse(cidr, `${file}, line ${index + 1}`, UserError));
   }
   return searchable(ranges);
 }
 
-function noNetwork(cidr: string, place: string): string {
-  return `${place}: ${JSON.stringify(cidr.slice(0, 60))} is no network`;
+function refuse(cidr: string, place: string, Refusal: typeof UserError | typeof UsageError): never {
+  throw new Refusal(`${place}: ${JSON.stringify(cidr.slice(0, 60))} is no network`, {
+    hint: 'Write addresses or networks such as 192.0.2.0/24 or 2001:db8::/32.',
+  });
 }
 
 function rangeOf(cidr: string): Range | undefined {
