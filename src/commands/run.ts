@@ -323,9 +323,7 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
   const { announcer } = counting.voice;
   const store = monitor.meter(opened);
   reporter.begin(input.description, untilEnd);
-  // A lake that fails stops the stream, too: what is not kept can't be proved.
   const failed = new AbortController();
-  lake?.done.catch(() => failed.abort());
   counting.followers?.failed.catch(() => failed.abort());
   signal.addEventListener('abort', () => lake?.stop());
   const letterOptions = lettersOf(counting, store);
@@ -338,7 +336,8 @@ async function count(counting: CountingByMethod, opened: CountedInto, epoch: num
     idleAfterMs: options.idleAfter,
     commitEveryMs: options.commitEvery,
     openMinutes: options.openMinutes,
-    signal: AbortSignal.any([signal, failed.signal]),
+    // A lake that fails stops the stream, too: what is not kept can't be proved.
+    signal: AbortSignal.any([signal, failed.signal, ...(lake ? [lake.failed] : [])]),
     onStatus(ofLoop) {
       const status = { ...ofLoop, followers: counting.followers?.status() };
       monitor.observe(status);
