@@ -1,11 +1,11 @@
 // The bytes of a dead letter: in the store, in the log, or what the lake has of them.
 import { existsSync } from 'node:fs';
-import { lakeRecord } from '../adapters/duckdb/lake-record.js';
 import { readRecords } from '../adapters/embedded/read-records.js';
 import type { DeadLetter } from '../core/ports/commit.js';
 import type { DataDir } from '../engine/data-dir.js';
 import { UserError } from '../errors.js';
 import { type LakePlace, openLake } from '../lake/read-lake.js';
+import { lakeRecord } from '../lake/record-bytes.js';
 
 /** The letter's bytes, from where they are kept. UserError: they are nowhere. */
 export async function bytesOf(

@@ -19,78 +19,25 @@ import {
 } from '../engine/input-history.js';
 import { KeptOriginals } from '../engine/kept-originals.js';
 import type { LakeThread } from '../engine/lake-thread.js';
-import type { SourceSpec } from '../engine/open-source.js';
 import { type LetterTopic, type PublishLettersOptions, publishLetters } from '../engine/publish-letters.js';
 import { createRunLoop } from '../engine/run-loop.js';
 import { checkSameMethod } from '../engine/same-method.js';
 import { spoolStandardInput } from '../engine/spool.js';
 import { inTurns } from '../engine/turns.js';
-import { UsageError } from '../errors.js';
 import type { Followers } from '../followers/followers.js';
 import { turnsWith } from '../followers/turns.js';
 import { startLiveServer } from '../live/server.js';
 import { type RunMonitor, watchRun } from '../metrics/watching.js';
 import { command } from '../options/command.js';
-import {
-  clusterOptions,
-  connectionOf,
-  groupOption,
-  lakeGroupOf,
-  letterTopicOf,
-  letterTopicOption,
-  topicOption,
-} from '../options/kafka.js';
-import { lakePlaceOf, s3Options } from '../options/lake.js';
-import { metricsOptions } from '../options/metrics.js';
-import { duration, type OptionValues, onOff, optionalText } from '../options/option.js';
-import { channelOption, redisOption } from '../options/redis.js';
-import { dataDirOption, inputOptions, methodHashesOf, methodOf, methodOptions } from '../options/shared.js';
-import { storesOptions } from '../options/store.js';
+import { connectionOf, lakeGroupOf } from '../options/kafka.js';
+import { lakePlaceOf } from '../options/lake.js';
+import { methodHashesOf, methodOf } from '../options/shared.js';
 import { isFile } from '../stores/kinds.js';
 import { checkStore, openReaderIfAny, openStore, preload, type StorePlace } from '../stores/open-store.js';
 import { type RunReporter, runReporter } from '../ui/run-report.js';
 import type { Terminal } from '../ui/terminal.js';
 import { type RunFollowers, startFollowers } from './run-followers.js';
-
-const runOptions = {
-  ...dataDirOption,
-  ...storesOptions,
-  ...inputOptions,
-  ...clusterOptions,
-  ...topicOption,
-  ...letterTopicOption,
-  group: groupOption(),
-  untilEnd: onOff({ flag: 'until-end', about: 'stop at the present end of the log' }),
-  ...s3Options,
-  lake: optionalText({
-    flag: 'lake',
-    value: 'DIR|s3://…',
-    valueOptional: true,
-    about:
-      'keep every raw record as Parquet, too, in a folder or s3://bucket/prefix; in lake/ of the data directory unless told',
-  }),
-  commitEvery: duration({
-    flag: 'commit-every',
-    default: '1s',
-    minMs: 10,
-    about: 'write what changed to the store so often: fresher totals against fewer transactions',
-  }),
-  idleAfter: duration({
-    flag: 'idle-after',
-    default: '10s',
-    minMs: 1000,
-    about: 'show the open minutes of a partition, as provisional, when it was quiet for so long',
-  }),
-  openMinutes: onOff({
-    flag: 'open-minutes',
-    about:
-      'write the open minutes of all partitions, as provisional, with every commit: a click is in the totals within seconds',
-  }),
-  redis: redisOption('tell dashboards through this Redis what each commit changed (redis://user@host:port)'),
-  ...channelOption,
-  ...metricsOptions,
-  ...methodOptions,
-};
+import { archiveOf, checkTogether, lettersTo, type RunOptions, runOptions, sourceOf } from './run-options.js';
 
 /** Batches that stay in memory after they were judged, and of their bytes those that letters will need. */
 const RECENT_BYTES = 64 * 1_048_576;
@@ -120,11 +67,9 @@ export const runCommand = command({
     ['kcat -C -b broker -t clicks -J -e | click-agg run --input -', 'count what kcat reads from a topic'],
   ],
   async run({ options, terminal, signal }) {
-    const { dataDir: path, partitions, append } = options;
+    checkTogether(options);
+    const { dataDir: path, partitions } = options;
     const kafka = connectionOf(options);
-    if (append && options.input === undefined) throw new UsageError('--append needs --input');
-    if (kafka && options.input !== undefined)
-      throw new UsageError('--brokers and --input exclude each other');
     const dataDir = await openDataDir(path);
     // Processes of a group may share a data directory: it belongs to the one whose turn it is.
     const lock = kafka ? undefined : await dataDir.lock('run');
@@ -143,7 +88,11 @@ export const runCommand = command({
       const warn = (line: string): void => terminal.warn(line);
       const letterTopic = kafka && lettersTo(options, kafka);
       const opening = openDecodedInput(
-        { source: sourceOf(options, kafka, file, dataDir.logDir), method: methodOf(options), partitions },
+        {
+          source: sourceOf(options, kafka, file, dataDir.logDir),
+          archive: archiveOf(options),
+          ...{ method: methodOf(options), partitions },
+        },
         { warn, recentBytes: letterTopic ? RECENT_BYTES : 0 },
       );
       // The decoding thread takes as long to begin as the database to be loaded: let them do it side by side.
@@ -213,26 +162,6 @@ function watchStoreMeanwhile(monitor: RunMonitor, place: StorePlace): void {
     const reader = await openReaderIfAny(place);
     await reader?.close();
   });
-}
-
-type RunOptions = OptionValues<typeof runOptions>;
-
-function sourceOf(
-  { topic, group, partitions }: RunOptions,
-  kafka: KafkaConnection | undefined,
-  file: string | undefined,
-  logDir: string,
-): SourceSpec {
-  if (kafka) return { kind: 'kafka', connection: kafka, topic, group };
-  if (file === undefined) return { kind: 'embedded', logDir };
-  return { kind: 'file', path: file, partitions, format: 'auto' };
-}
-
-/** The topic of the dead letters; undefined: they are kept in the store alone. */
-function lettersTo(options: RunOptions, connection: KafkaConnection): LetterTopic | undefined {
-  const letterTopic = letterTopicOf(options);
-  const { topic, group } = options;
-  return letterTopic === undefined ? undefined : { connection, topic, letterTopic, group };
 }
 
 interface Counting {

@@ -7,11 +7,12 @@ import { OwnershipLostError } from '../errors.js';
 import type { DecoderSetup, FromDecoder, ToDecoder } from './decoded-input.js';
 import { openSource } from './open-source.js';
 import { failureOf } from './thread-failure.js';
+import { withArchive } from './with-archive.js';
 
 const QUEUE_MAX = 3;
 
 const port = parentPort!;
-const { source: spec, method, partitions } = workerData as DecoderSetup;
+const { source: spec, method, partitions, archive } = workerData as DecoderSetup;
 const send = (message: FromDecoder, transfer: ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
@@ -25,14 +26,15 @@ let wake: (() => void) | undefined;
 let stopping = new AbortController();
 
 try {
-  const opened = await openSource(spec, (line) => send({ kind: 'warning', line }));
-  let source = opened.source;
+  const warn = (line: string): void => send({ kind: 'warning', line });
+  const opened = await openSource(spec, warn);
+  let source = archive === undefined ? opened.source : withArchive(opened, archive, warn);
   const decoder = createDecoder({ method, partitions });
 
-  const read = async ({ positions, untilEnd }: Extract<ToDecoder, { kind: 'read' }>): Promise<void> => {
+  const read = async (wish: Extract<ToDecoder, { kind: 'read' }>): Promise<void> => {
     stopping = new AbortController();
     const { signal } = stopping;
-    for await (const raw of source.read({ positions, untilEnd, signal })) {
+    for await (const raw of source.read({ ...wish, signal })) {
       while (underWay >= QUEUE_MAX && !signal.aborted) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -5,8 +5,9 @@ import { Worker } from 'node:worker_threads';
 import type { InputIdentity } from '../adapters/file/identity.js';
 import type { DecodedBatch } from '../core/decoded-batch.js';
 import type { Method } from '../core/method.js';
-import type { Positions } from '../core/ports/log.js';
+import type { Positions, SourceOptions } from '../core/ports/log.js';
 import { OwnershipLostError } from '../errors.js';
+import type { LakePlace } from '../lake/storage.js';
 import type { EarlierFile, FileTraits, SourceSpec } from './open-source.js';
 import { RecentBatches } from './recent-batches.js';
 import { errorOf, type ThreadFailure } from './thread-failure.js';
@@ -17,7 +18,7 @@ export type ToDecoder =
   | { kind: 'matches'; identities: readonly InputIdentity[] }
   | { kind: 'behind'; earlier: readonly EarlierFile[]; firstLine: number }
   | { kind: 'active' }
-  | { kind: 'read'; positions: Positions; untilEnd: boolean }
+  | ({ kind: 'read' } & Omit<SourceOptions, 'signal'>)
   /** A batch was judged; these buffers may be used again. */
   | { kind: 'taken'; spare: readonly ArrayBuffer[] }
   | { kind: 'report'; positions: Positions }
@@ -52,12 +53,8 @@ export interface DecoderSetup {
   source: SourceSpec;
   method: Method;
   partitions: number;
-}
-
-export interface ReadOptions {
-  positions: Positions;
-  untilEnd: boolean;
-  signal: AbortSignal;
+  /** A lake that has what retention has deleted from the source. */
+  archive?: LakePlace | undefined;
 }
 
 export interface DecodedInput {
@@ -85,7 +82,7 @@ export interface DecodedInput {
    * Decoded batches in log order. A batch is the caller's until it asks for the next one. One reading at a time.
    * OwnershipLostError: another process reads now.
    */
-  read(options: ReadOptions): AsyncIterable<DecodedBatch>;
+  read(options: SourceOptions): AsyncIterable<DecodedBatch>;
   ends(): Promise<Positions>;
   /** Offset of each partition's first record; missing: 0. */
   starts(): Promise<Positions>;
@@ -169,10 +166,10 @@ async function* read(
   mail: Mailbox,
   send: Send,
   recent: RecentBatches,
-  options: ReadOptions,
+  options: SourceOptions,
 ): AsyncGenerator<DecodedBatch> {
-  const { positions, untilEnd, signal } = options;
-  send({ kind: 'read', positions, untilEnd });
+  const { signal, ...wish } = options;
+  send({ kind: 'read', ...wish });
   const release = stopAt(signal, send);
   const giveBack = (spare: ArrayBuffer[]): void => send({ kind: 'taken', spare }, spare);
   let finished = false;

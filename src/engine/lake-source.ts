@@ -6,7 +6,7 @@ import type { InputIdentity } from '../adapters/file/identity.js';
 import type { Source } from '../core/ports/log.js';
 import { LakeTakenError, OwnershipLostError, UsageError } from '../errors.js';
 import type { LakeProgress } from '../lake/lake-writer.js';
-import { lakeLog, lakePositions } from '../lake/read-lake.js';
+import { type LakeLog, lakeLog, lakePositions } from '../lake/read-lake.js';
 import { type LakePlace, placeName } from '../lake/storage.js';
 import { type OpenedSource, openEmbeddedLog, openSource, openTopic, type TopicSpec } from './open-source.js';
 
@@ -93,6 +93,14 @@ async function openLines(
   const firstLine = Math.max(0, ...(await lakePositions(options.lake)).values());
   const identity: Identity = { kind: 'lines', files: [...files, { file: opened.file!.identity, firstLine }] };
   return withIdentity(await opened.behind([], firstLine), options.partitions, identity, stored);
+}
+
+/** Whether a lake with `log` in its manifest is a copy of the embedded log or topic of that identity. */
+export function isLakeOf(log: LakeLog | undefined, logIdentity: string | undefined): boolean {
+  if (typeof log?.identity !== 'string') return false;
+  const known = JSON.parse(log.identity) as Identity;
+  if (known.kind === 'embedded') return known.log === logIdentity;
+  return known.kind === 'topic' && known.topic === logIdentity;
 }
 
 /**

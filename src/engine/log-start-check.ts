@@ -6,6 +6,7 @@ import { BUCKET_MS, type Method } from '../core/method.js';
 import { UserError } from '../errors.js';
 
 export class LogStartCheck {
+  /** Clicks from here on are needed, event time in epoch ms. */
   private readonly neededFromMs: number;
   private readonly seen = new Set<number>();
 
@@ -20,6 +21,11 @@ export class LogStartCheck {
     this.neededFromMs = Math.min(...clicks.map(({ eventTimeMs }) => eventTimeMs)) - reachMs;
   }
 
+  /** Records that were appended before, epoch ms, can't be such clicks. */
+  get neededSinceMs(): number {
+    return this.neededFromMs - this.method.clockSkewMs;
+  }
+
   /**
    * Looks at the first record of each partition. No deleted one was appended later, and none is younger than its append
    * time allows; of a log without append times nothing can be said. UserError: records may be missing.
@@ -28,15 +34,14 @@ export class LogStartCheck {
     for (let i = 0; i < count; i++) {
       if (this.seen.has(partition[i]!)) continue;
       this.seen.add(partition[i]!);
-      const youngestDeletedMs = appendTimeMs[i]! + this.method.clockSkewMs;
-      if (offset[i] === 0 || !(youngestDeletedMs >= this.neededFromMs)) continue;
+      if (offset[i] === 0 || !(appendTimeMs[i]! >= this.neededSinceMs)) continue;
       throw new UserError(
         `a click of ${timeOf(this.neededFromMs)} can't be judged: partition ${partition[i]} of the log begins at ` +
           `offset ${offset[i]}, of ${timeOf(appendTimeMs[i]!)}`,
         {
           hint:
-            'Retention has deleted what it has to be compared with. Lengthen the retention; ' +
-            'what the lake holds can still be recomputed (click-agg backfill).',
+            'Retention has deleted what it has to be compared with. If a lake has it, give that: --archive DIR|s3://…; ' +
+            'and lengthen the retention.',
         },
       );
     }

@@ -128,7 +128,7 @@ class Loop implements RunLoop {
     const { input, untilEnd, warn } = this.options;
     const signal = AbortSignal.any([this.options.signal, this.failed.signal]);
     try {
-      for await (const batch of input.read({ positions: this.from, untilEnd, signal })) {
+      for await (const batch of this.read(untilEnd, signal)) {
         this.push(batch);
         await this.commitIfDue();
       }
@@ -144,6 +144,11 @@ class Loop implements RunLoop {
     }
     if (!signal.aborted) this.checkRebuilt();
     return true;
+  }
+
+  private read(untilEnd: boolean, signal: AbortSignal): AsyncIterable<DecodedBatch> {
+    const neededSinceMs = this.startCheck?.neededSinceMs;
+    return this.options.input.read({ positions: this.from, untilEnd, signal, neededSinceMs });
   }
 
   private push(batch: DecodedBatch): void {

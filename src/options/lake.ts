@@ -55,16 +55,16 @@ export interface LakeOptionValues {
   lakeCache: string | undefined;
 }
 
-/** The lake that the options name. UsageError: it is no place. */
-export function lakePlaceOf(options: LakeOptionValues): LakePlace {
+/** The lake that the options name; `flag` is the option in which they do. UsageError: it is no place. */
+export function lakePlaceOf(options: LakeOptionValues, flag = '--lake'): LakePlace {
   const { dataDir, lake, s3Endpoint: endpoint } = options;
   if (!lake) return join(dataDir, 'lake');
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(lake)) return lake;
   const match = /^s3:\/\/([^/]+)(?:\/(.*))?$/i.exec(lake);
-  if (!match) throw new UsageError(`--lake ${lake} is neither a folder nor s3://bucket/prefix`);
+  if (!match) throw new UsageError(`${flag} ${lake} is neither a folder nor s3://bucket/prefix`);
   const prefix = (match[2] ?? '').replace(/^\/+|\/+$/g, '');
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(match[1]!)) {
-    throw new UsageError(`--lake ${lake}: ${match[1]} is no name of a bucket`, {
+    throw new UsageError(`${flag} ${lake}: ${match[1]} is no name of a bucket`, {
       hint: 'Such names have 3 to 63 lower-case letters, digits, dots and hyphens.',
     });
   }

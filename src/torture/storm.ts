@@ -112,8 +112,11 @@ async function setUp(options: StormOptions): Promise<Scene> {
   const kafka = await startService('kafka', { directory: serverFolder('kafka'), say });
   const stores = await startStores(options);
   const brokers = kafka.address.brokers!;
+  const lakePlace = join(directory, 'lake');
   const environment = {
     ...stores.environment,
+    // For a partition that was quiet while what its next click needs was deleted.
+    CLICK_AGG_ARCHIVE: lakePlace,
     CLICK_AGG_BROKERS: brokers,
     CLICK_AGG_TOPIC: TOPIC,
     CLICK_AGG_KAFKA_SESSION_TIMEOUT: `${SESSION_TIMEOUT_MS}ms`,
@@ -128,7 +131,6 @@ async function setUp(options: StormOptions): Promise<Scene> {
     const args = ['run', '--data-dir', dataDir, '--quiet', ...storeArgs(stores)];
     return { program: start(`run-${'ab'[number]}`, args), dataDir };
   });
-  const lakePlace = join(directory, 'lake');
   // The lake of its own process, so that killing one leaves the other.
   const lakeFiles = ['--lake', lakePlace, '--data-dir', join(directory, 'lake-state')];
   const lakeTimes = ['--flush-interval', '3s', '--compact-every', '20s', '--older-than', '5s'];

@@ -271,7 +271,7 @@ export function deletedError(partition: number, asked: number, first: number): U
   return new UserError(
     `partition ${partition} of the log begins at offset ${first} now, but ${asked} was asked for: the records between were deleted by retention`,
     {
-      hint: 'Count anew in a new --data-dir, or restore the deleted segments; keep the log longer next time.',
+      hint: 'If a lake has them, give it to run: --archive DIR|s3://…; else count anew in a new --data-dir. Keep the log longer next time.',
     },
   );
 }

@@ -20,8 +20,8 @@ export function checkRange(topic: string, partition: number, position: number, r
       `offset ${position} of ${at} is due, but retention has deleted all before ${range.low}`,
       {
         hint:
-          'Records are lost for counting, which stops here and keeps what it has. Lengthen the retention; ' +
-          'what the lake holds can still be recomputed (click-agg backfill).',
+          'Counting stops here and keeps what it has. If a lake has the records, give that: --archive DIR|s3://…; ' +
+          'and lengthen the retention.',
       },
     );
   }

@@ -10,6 +10,8 @@ export interface SourceOptions {
   /** Return at the log's present end (as it is when the source is opened) instead of following it. */
   untilEnd: boolean;
   signal: AbortSignal;
+  /** Told where memory is rebuilt: of what was appended before this, epoch ms, nothing is needed, there or not. */
+  neededSinceMs?: number | undefined;
 }
 
 /** A log that several processes may want to read, of which one is active at a time (a consumer group); the others stand by. */
