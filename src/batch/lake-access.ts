@@ -2,7 +2,7 @@
 // behind, and says clearly which records are missing when waiting doesn't help.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.js';
-import { lakePositions, openLake } from '../lake/read-lake.js';
+import { lakeLog, lakePositions, openLake } from '../lake/read-lake.js';
 import { type LakePlace, type LakeWriterSign, openStorage, placeName } from '../lake/storage.js';
 import type { PositionMap, RecordedFile } from './lake-reader.js';
 
@@ -45,6 +45,9 @@ export async function openLakeNow(lake: LakePlace): Promise<OpenedLake> {
 export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): Promise<OpenedLake> {
   const { lake, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
   const storage = await openStorage(lake);
+  if (storage.writer() === 'nobody' && (await lakeLog(lake)) === undefined) {
+    return openLakeNow(lake);
+  }
   const untilMs = Date.now() + waitMsMax;
   const heardByMs = Date.now() + HEARD_MS_MAX;
   for (let asked = false, heard = false; ; ) {

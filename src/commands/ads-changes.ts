@@ -1,9 +1,10 @@
 // Changes ads: many from a file, or one. Redis is told of what changed, so that servers see it at once there.
 import { createReadStream } from 'node:fs';
+import { readError } from '../adapters/file/raw-input.js';
 import type { Ad, Upserted } from '../ads/ad.js';
 import { checkedAd, rowOf } from '../ads/checked-ad.js';
 import { readAds } from '../ads/read-ads.js';
-import { UsageError, UserError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { command } from '../options/command.js';
 import { type OptionValues, oneOf, optionalText, text } from '../options/option.js';
 import { redisOption } from '../options/redis.js';
@@ -65,9 +66,7 @@ async function readInput(
   try {
     return await readAds(input, { name: file === '-' ? 'standard input' : file, ...how });
   } catch (error) {
-    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-    if (error instanceof UserError || code === undefined) throw error;
-    throw new UserError(`can't read ${file}: ${code}`, { hint: 'Check the name.', cause: error });
+    throw readError(error, file);
   }
 }
 

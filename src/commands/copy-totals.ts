@@ -37,14 +37,14 @@ export const copyTotalsCommand = command({
     };
     if (names.from === names.to) throw new UsageError('--from and --to name the same store');
     // Opening it to write would make one where a name is mistyped.
-    const counted = await openReaderIfAny(places.from);
+    const counted = await of('--from', () => openReaderIfAny(places.from));
     if (!counted) throw new UserError(`${names.from} holds no totals`, { hint: 'Check --from.' });
     await counted.close();
     const dataDir = await openDataDir(path);
-    const from = await openStore(places.from, { signal });
+    const from = await of('--from', () => openStore(places.from, { signal }));
     const bar = terminal.progress('copying', undefined);
     try {
-      const to = await openStore(places.to, { signal });
+      const to = await of('--to', () => openStore(places.to, { signal }));
       try {
         const copied = await copyTotals({
           ...{ from, to, names, signal, folder: join(dataDir.path, 'copies') },
@@ -74,9 +74,10 @@ async function of<T>(flag: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(error.message.replace('--store', flag), {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(error.message.replace('--store', flag), {
+      ...(error.hint === undefined ? {} : { hint: error.hint.replace('--store', flag) }),
+      exitCode: error.exitCode,
       cause: error,
     });
   }

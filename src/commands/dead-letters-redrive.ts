@@ -2,6 +2,7 @@
 // appends all of them to the log and remembers which dead letters they were.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { readError } from '../adapters/file/raw-input.js';
 import { type MendedRecord, mendedRecord } from '../adapters/ndjson/letter-lines.js';
 import type { RawBatch } from '../core/batches.js';
 import { type DecodedBatch, invalidReasonOf } from '../core/decoded-batch.js';
@@ -134,9 +135,7 @@ async function* readLines(input: string): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new UserError(`can't read ${input}: ${code}`, { hint: 'Check --input.', cause: error });
+    throw readError(error, input);
   }
 }
 

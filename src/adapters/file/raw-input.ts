@@ -49,6 +49,7 @@ export async function openRawInput(path: string): Promise<RawInput> {
 const WHAT_HAPPENED: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   ENOENT: ['there is no such file', 'Check the path; `-` reads standard input.'],
   ENOTDIR: ['there is no such file', 'Check the path; `-` reads standard input.'],
+  EISDIR: ['it is a folder', 'Name a file; `-` reads standard input.'],
   EACCES: ['it may not be read', 'Check its permissions (ls -l) or copy it to where you may read it.'],
   EPERM: ['it may not be read', 'Check its permissions (ls -l) or copy it to where you may read it.'],
   EIO: [
