@@ -9,6 +9,7 @@ import { EVERYTHING, type StoreReader, type TotalsQuery } from '../core/ports/st
 import { UsageError } from '../errors.js';
 import { isFile, serverOf } from '../stores/kinds.js';
 import { openReader, openStore } from '../stores/open-store.js';
+import { atRest } from './at-rest.js';
 
 /** As much as a busy run commits in a second. */
 const CELLS = 100_000;
@@ -201,6 +202,7 @@ for (const made of last) {
   if (again.ms >= fillMs * REWRITE_SHARE) break;
 }
 await store.close();
+const restedMs = await atRest(url);
 
 const endMs = last.at(-1)!.at(-1)!.minuteMs + MINUTE_MS;
 const days = Math.max(1, Math.floor((endMs - START_MS) / DAY_MS));
@@ -211,4 +213,4 @@ for (const [name, question] of Object.entries(questionsOver(days)))
 await reader.close();
 const rate = ({ count, ms }: { count: number; ms: number }): number => Math.round((count * 1000) / ms);
 const rates = { written: rate(fresh), rewritten: rate(again) };
-process.stdout.write(`${JSON.stringify({ totals: fresh.count, days, ...rates, answers })}\n`);
+process.stdout.write(`${JSON.stringify({ totals: fresh.count, days, ...rates, restedMs, answers })}\n`);

@@ -8,7 +8,8 @@ import { debianPackage, mavenJars } from './fetching.js';
 import type { Part, Place } from './part.js';
 
 const VERSION = '5.0.4';
-const HEAP = ['-Xms256m', '-Xmx768m', '-XX:+ExitOnOutOfMemoryError'];
+/** Enough for tests; the setting `heap` is for more. */
+const HEAP = '768m';
 const ANSWER_MS = 2_000;
 /** The role that a new node makes for itself. */
 const USER = 'cassandra';
@@ -44,7 +45,8 @@ export const cassandra: Part = {
     };
     const set = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`);
     const classPath = ['-cp', `${place.program}/*`, 'org.apache.cassandra.service.CassandraDaemon'];
-    return { file: 'java', args: [...HEAP, ...moduleAccess(), ...set, ...classPath] };
+    const memory = ['-Xms256m', `-Xmx${place.settings.heap ?? HEAP}`, '-XX:+ExitOnOutOfMemoryError'];
+    return { file: 'java', args: [...memory, ...moduleAccess(), ...set, ...classPath] };
   },
   address: (place) => ({
     url: `cassandra://${USER}:${PASSWORD}@127.0.0.1:${place.ports.main}/click_agg?datacenter=${DATACENTER}`,
@@ -114,7 +116,7 @@ function settingsOf({ ports, directory, settings }: Place): Record<string, unkno
     roles_validity: '0ms',
     // A dropped keyspace of a test is not kept as a snapshot.
     auto_snapshot: false,
-    ...Object.fromEntries(Object.entries(settings).filter(([name]) => !isProperty(name))),
+    ...Object.fromEntries(Object.entries(settings).filter(([name]) => name !== 'heap' && !isProperty(name))),
   };
 }
 

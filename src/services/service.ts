@@ -49,8 +49,8 @@ export interface ServiceOptions {
   port?: number | undefined;
   /**
    * Settings of the server, in its own words (Kafka: properties, PostgreSQL: -c, MinIO: environment, DynamoDB Local:
-   * options, ClickHouse: environment, Cassandra: cassandra.yaml, and properties of the Java machine that begin with
-   * `cassandra.`).
+   * options, ClickHouse: environment, Cassandra: cassandra.yaml, properties of the Java machine that begin with
+   * `cassandra.`, and its `heap`, such as 4g).
    */
   settings?: Readonly<Record<string, string>>;
   say?: Say;
