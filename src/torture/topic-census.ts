@@ -1,6 +1,7 @@
 // What a topic holds and held, read by a consumer that knows nothing of click-agg: that against which all is held.
 import { createHash } from 'node:crypto';
 import { type Consumer, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { mendRequestQueue } from '../adapters/kafka/request-queue.js';
 
 export interface PartitionCensus {
   records: number;
@@ -29,6 +30,7 @@ export function digestOf({ key, value }: Pick<KafkaMessage, 'key' | 'value'>): s
 
 /** A client that keeps quiet about brokers that are killed under it. */
 export function quietKafka(brokers: string): Kafka {
+  mendRequestQueue();
   return new Kafka({
     brokers: [brokers],
     clientId: 'torture',
