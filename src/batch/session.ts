@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '../adapters/duckdb/node-api.js';
 import { EXIT, UserError } from '../errors.js';
 
 /** A value of a row: BIGINT comes as bigint. */

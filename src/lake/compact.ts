@@ -1,7 +1,7 @@
 // Merges the small files of a quiet hour into larger ones, exactly once, by the same kind of commit as a flush:
 // the merged file is written to staging, and one manifest entry puts it in and the old ones out. Whoever reads
 // by the manifest sees the one or the other; a reader at work keeps the old files from being removed.
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '../adapters/duckdb/node-api.js';
 import { invariant } from '../errors.js';
 import { copyToParquet, lakeError, MEMORY_LIMIT_BYTES, openLakeDatabase, sqlText } from './duckdb.js';
 import { seal } from './flush.js';

@@ -2,8 +2,16 @@
 // there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds up to two thousand
 // records of one partition: their numbers as lists, copied as they lie in memory, their values and keys as
 // texts that DuckDB splits again. Runs on a connection of its own, so that chunks overlap.
-import { BLOB, DOUBLE, type DuckDBConnection, DuckDBDataChunk, INTEGER, LIST } from '@duckdb/node-api';
+
 import bindings from '@duckdb/node-bindings';
+import {
+  BLOB,
+  DOUBLE,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  INTEGER,
+  LIST,
+} from '../adapters/duckdb/node-api.js';
 import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
 import { gatheredRow } from './gathered.js';

@@ -1,7 +1,7 @@
 // The lake's own DuckDB: in memory, bounded, spilling into a folder of the writer. It keeps nothing: what
 // is worth keeping is in the files and the manifest.
 import { mkdir } from 'node:fs/promises';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '../adapters/duckdb/node-api.js';
 import { codeOf, ioError } from '../adapters/embedded/layout.js';
 import { UserError } from '../errors.js';
 import { LAKE_COLUMN_LIST } from './columns.js';

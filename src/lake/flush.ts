@@ -2,7 +2,7 @@
 // with its checksum. Until the manifest names them they are nothing, and a crash leaves nothing to repair.
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '../adapters/duckdb/node-api.js';
 import { murmur2, partitionOf } from '../core/murmur2.js';
 import { invariant } from '../errors.js';
 import { copyToParquet } from './duckdb.js';

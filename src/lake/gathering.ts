@@ -1,7 +1,7 @@
 // Where records gather before they are files: chunks that fill, chunks that DuckDB decodes meanwhile, and the
 // table they end up in. A flush takes the table as it is, and the next records go into a new one while it is
 // written. Chunks and tables are few and of bounded size, and with them the memory.
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '../adapters/duckdb/node-api.js';
 import type { RawBatch } from '../core/batches.js';
 import { invariant } from '../errors.js';
 import { ChunkDecoder, createGathered, decodeDoubtful } from './decode-chunk.js';

@@ -1,6 +1,6 @@
 // A record's bytes out of the columns of a lake file. Those of a malformed one are there as they came; a click's
 // fields become JSON again, which says the same in other words.
-import { DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '../adapters/duckdb/node-api.js';
 import { LAKE_COLUMNS } from './columns.js';
 import { sqlText } from './duckdb.js';
 

@@ -1,7 +1,12 @@
 // The lake as the older part of its log: the records that retention has deleted there, in the order in which the log
 // would have given them. Portions of offsets are asked for one after the other, so that a week of clicks takes no more
 // memory than an hour, and all partitions go in step by append time, as a log's do.
-import { DuckDBBlobValue, type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import {
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBValue,
+} from '../adapters/duckdb/node-api.js';
 import type { RawBatch } from '../core/batches.js';
 import { RECORD_BYTES_MAX } from '../core/method.js';
 import type { Positions } from '../core/ports/log.js';

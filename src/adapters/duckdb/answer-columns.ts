@@ -1,7 +1,8 @@
 // Reads the columns of an answer of millions of rows. The package's own reader makes a typed array for every
 // text and decodes it; here texts lie still in the vector until a row needs one that wasn't decoded lately.
-import type { DuckDBDataChunk } from '@duckdb/node-api';
+
 import bindings from '@duckdb/node-bindings';
+import type { DuckDBDataChunk } from './node-api.js';
 
 /** A text in a vector: its length, and either up to 12 bytes or the first 4 of them and a pointer. */
 const TEXT_BYTES = 16;

@@ -1,7 +1,6 @@
 // Bookkeeping beside the totals: snapshots for the recomputation, backfilled periods, closed invoices and their
 // adjustments. Each is one transaction.
 import { join } from 'node:path';
-import { BIGINT, type DuckDBConnection, type DuckDBValue, INTEGER, VARCHAR } from '@duckdb/node-api';
 import type {
   AdjustmentLine,
   BillingLine,
@@ -16,6 +15,7 @@ import { UserError } from '../../errors.js';
 import { appendColumns } from './columns.js';
 import type { StoreFile } from './file.js';
 import { stageNames } from './letters.js';
+import { BIGINT, type DuckDBConnection, type DuckDBValue, INTEGER, VARCHAR } from './node-api.js';
 import { readState } from './reader.js';
 import { numberOf, quoted, rowsOf } from './sql.js';
 import { minuteConditions } from './totals-sql.js';

@@ -1,6 +1,9 @@
 // Hands columns to DuckDB without a call for each value. Numbers: a typed array becomes the child of one LIST
 // value, with a single memory copy, and SQL unnests it in DuckDB's own threads: half a million cells cost the
 // JavaScript thread ten milliseconds. Text and bytes: chunks of rows through an appender.
+
+import bindings from '@duckdb/node-bindings';
+import { invariant } from '../../errors.js';
 import {
   BOOLEAN,
   type DuckDBConnection,
@@ -8,9 +11,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
   LIST,
-} from '@duckdb/node-api';
-import bindings from '@duckdb/node-bindings';
-import { invariant } from '../../errors.js';
+} from './node-api.js';
 
 /** Rows that fit one chunk, as DuckDB has it built in. */
 const CHUNK_ROWS_MAX = bindings.vector_size();

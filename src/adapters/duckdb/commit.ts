@@ -1,15 +1,6 @@
 // One commit: everything is handed over into temporary tables, and one transaction moves it into the store.
 // The transaction's text is made of what there is to do, so that an idle commit costs next to nothing.
-import {
-  BIGINT,
-  BLOB,
-  DOUBLE,
-  DuckDBBlobValue,
-  type DuckDBConnection,
-  INTEGER,
-  UINTEGER,
-  USMALLINT,
-} from '@duckdb/node-api';
+
 import { BUCKET_MS } from '../../core/method.js';
 import type {
   CellColumns,
@@ -22,6 +13,16 @@ import { LEDGER_COLUMNS, packOpenPeriods } from '../../core/stored-rows.js';
 import { appendColumns, appendLists } from './columns.js';
 import type { Dictionary, DimensionNumbers } from './dictionary.js';
 import { stageLetters, stageNames, withdrawLetters } from './letters.js';
+import {
+  BIGINT,
+  BLOB,
+  DOUBLE,
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  INTEGER,
+  UINTEGER,
+  USMALLINT,
+} from './node-api.js';
 
 const INSERT_DIMENSIONS = `
   INSERT INTO ads FROM new_ads;

@@ -1,10 +1,11 @@
 // Numbers for texts: cells refer to their ad and campaign, and to their country and device, by small numbers
 // that never change once given. The last ads used are remembered (a bounded number); others are looked up in
 // the store, all of a commit at once.
-import { type DuckDBConnection, INTEGER, USMALLINT, VARCHAR } from '@duckdb/node-api';
+
 import type { CellColumns } from '../../core/ports/commit.js';
 import { invariant } from '../../errors.js';
 import { appendColumns } from './columns.js';
+import { type DuckDBConnection, INTEGER, USMALLINT, VARCHAR } from './node-api.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** Ads in each of the two generations that are remembered. */

@@ -1,6 +1,6 @@
 // One open DuckDB file: connections to it, reading in transactions, writing in turn, errors as clear lines.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from './node-api.js';
 import { isLocked, storeError } from './store-errors.js';
 
 /**

@@ -1,10 +1,11 @@
 // Dead letters in the order in which they came and went, for whoever passes them on. A letter that was taken back
 // has left its table, and stands as two events among the withdrawn ones.
-import type { DuckDBConnection } from '@duckdb/node-api';
+
 import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports/letters.js';
 import { letterOf } from '../../core/stored-rows.js';
 import type { StoreFile } from './file.js';
 import { bytesOf, READ_COLUMNS } from './letters.js';
+import type { DuckDBConnection } from './node-api.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** As READ_COLUMNS: a withdrawn letter is a bot's, and has no bytes. */

@@ -1,4 +1,9 @@
 // Dead letters as rows of their table, both ways.
+
+import type { DeadLetter } from '../../core/ports/commit.js';
+import type { DeadLetterFilter } from '../../core/ports/store.js';
+import { letterOf } from '../../core/stored-rows.js';
+import { appendColumns } from './columns.js';
 import {
   BIGINT,
   BLOB,
@@ -7,11 +12,7 @@ import {
   type DuckDBValue,
   INTEGER,
   VARCHAR,
-} from '@duckdb/node-api';
-import type { DeadLetter } from '../../core/ports/commit.js';
-import type { DeadLetterFilter } from '../../core/ports/store.js';
-import { letterOf } from '../../core/stored-rows.js';
-import { appendColumns } from './columns.js';
+} from './node-api.js';
 import { type Parameter, rowsOf } from './sql.js';
 
 const TYPES = [

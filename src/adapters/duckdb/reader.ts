@@ -1,6 +1,6 @@
 // Reading the store. Every answer comes from one transaction on a connection of its own, so it is of one commit
 // and neither waits for the writer nor holds it up.
-import { DuckDBBlobValue, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
+
 import { BUCKET_MS, type Method } from '../../core/method.js';
 import type { Checkpoint, PartitionPosition, Standing, StoredState } from '../../core/ports/commit.js';
 import type { LedgerCounts, StoreReader, TotalsQuery, TotalsRow } from '../../core/ports/store.js';
@@ -14,6 +14,7 @@ import {
 import { numberColumn, Remembered, textColumn } from './answer-columns.js';
 import type { StoreFile } from './file.js';
 import { readLetters } from './letters.js';
+import { DuckDBBlobValue, type DuckDBConnection, type DuckDBDataChunk } from './node-api.js';
 import { rowsOf } from './sql.js';
 import { type AnswerColumn, totalsStatement } from './totals-sql.js';
 

@@ -1,8 +1,9 @@
 // The tables of the store and how a new file gets them. No table has an index or a primary key: upserts through
 // DuckDB's ART indexes have corrupted files, and cost a load several times. Keys are kept unique by the one
 // writer, which deletes an old row in the transaction that writes the new one.
-import type { DuckDBConnection } from '@duckdb/node-api';
+
 import { UserError } from '../../errors.js';
+import type { DuckDBConnection } from './node-api.js';
 import { numberOf, rowsOf } from './sql.js';
 
 /** Version of the tables below. A file with a greater one is refused. */

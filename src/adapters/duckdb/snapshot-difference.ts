@@ -1,6 +1,7 @@
 // What one snapshot has and another one has not, row by row: what must be written to make the second the first.
-import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+
 import { LEDGER_COLUMNS } from '../../core/stored-rows.js';
+import { DuckDBInstance, type DuckDBValue } from './node-api.js';
 import { quoted, rowsOf } from './sql.js';
 
 const MEMORY_LIMIT = '1GiB';

@@ -1,5 +1,5 @@
 // Small ways to ask DuckDB: rows as arrays, single numbers, quoted text.
-import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBValue } from './node-api.js';
 
 /** A bound parameter. */
 export type Parameter = string | number;

@@ -1,7 +1,7 @@
 // The store in one DuckDB file. `openStore` is its one writer: commits wait for each other, reads don't wait for
 // commits. What is hot here is `commit`; see commit.ts and columns.ts for how it leaves the JavaScript thread
 // to the engine.
-import type { DuckDBConnection } from '@duckdb/node-api';
+
 import type { Method } from '../../core/method.js';
 import { methodHash } from '../../core/method-hash.js';
 import type { StoreBooks } from '../../core/ports/books.js';
@@ -13,6 +13,7 @@ import { type CommitNumbers, stageCommit } from './commit.js';
 import { Dictionary } from './dictionary.js';
 import { openFile, type StoreFile } from './file.js';
 import { createOutbox, nextArrival } from './letter-outbox.js';
+import type { DuckDBConnection } from './node-api.js';
 import { createReader } from './reader.js';
 import { hasTables, prepareForWriting, STAGES } from './schema.js';
 import { numberOf } from './sql.js';

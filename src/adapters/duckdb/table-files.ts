@@ -1,6 +1,7 @@
 // Parquet files of a snapshot for stores that aren't DuckDB: made from CSV, and read row by row.
-import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+
 import { LEDGER_COLUMNS as LEDGER_VERDICTS } from '../../core/stored-rows.js';
+import { DuckDBInstance, type DuckDBValue } from './node-api.js';
 import { quoted } from './sql.js';
 import { storeError } from './store-errors.js';
 
