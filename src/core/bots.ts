@@ -7,6 +7,9 @@ import { type ClickRows, FLAG, NONE } from './click-rows.js';
 import { hashWords } from './hash128.js';
 import type { Slice } from './slices.js';
 
+/** A power of two. */
+const FILTER = 65_536;
+
 export interface BotRule {
   windowMs: number;
   threshold: number;
@@ -27,6 +30,8 @@ export class Bots {
   private readonly coolMax: number;
   /** Hashes of hot addresses (and those that share one), with the index of the last slice they have clicks in. */
   private readonly hot = new Map<number, number>();
+  /** By the hash's last bits, whether one of those is hot: nearly all addresses are not, and need no look into the map. */
+  private readonly mayBeHot = new Uint8Array(FILTER);
   /** By slice and first row of the address in it. */
   private pending = new Map<number, Pending>();
 
@@ -51,8 +56,10 @@ export class Bots {
       rows.otherOfIp[row] = rows.otherOfIp[head]!;
       rows.otherOfIp[head] = row;
     }
-    if (!this.hot.has(hash) && !this.isAbove(head === NONE ? row : head)) return;
+    const isHot = this.mayBeHot[hash & (FILTER - 1)] === 1 && this.hot.has(hash);
+    if (!isHot && !this.isAbove(head === NONE ? row : head)) return;
     this.hot.set(hash, Math.max(slice.index, this.hot.get(hash) ?? -Infinity));
+    this.mayBeHot[hash & (FILTER - 1)] = 1;
     const key = head === NONE ? row : head;
     const before = this.pending.get(key);
     const sinceMs = Math.min(rows.timeMs[row]!, before?.sinceMs ?? Infinity);
@@ -130,6 +137,10 @@ export class Bots {
 
   /** Forgets the hot addresses without clicks in slices from `index` on. */
   forgetBefore(index: number): void {
-    for (const [hash, last] of this.hot) if (last < index) this.hot.delete(hash);
+    this.mayBeHot.fill(0);
+    for (const [hash, last] of this.hot) {
+      if (last < index) this.hot.delete(hash);
+      else this.mayBeHot[hash & (FILTER - 1)] = 1;
+    }
   }
 }

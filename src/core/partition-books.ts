@@ -14,6 +14,8 @@ interface MinuteBook {
 }
 
 const NO_MINUTE = NO_EVENT_TIME;
+/** A power of two. */
+const RECENT = 32;
 
 export class PartitionBook {
   /** Next offset to judge. */
@@ -24,7 +26,8 @@ export class PartitionBook {
   lastRecordMaxEventTimeMs = -Infinity;
   private readonly minutes = new Map<number, MinuteBook>();
   private readonly changedBooks: MinuteBook[] = [];
-  private last: MinuteBook | undefined;
+  /** By the minute's last bits, for clicks that jump between the last few. */
+  private readonly recent: (MinuteBook | undefined)[] = new Array(RECENT).fill(undefined);
 
   constructor(readonly partition: number) {}
 
@@ -38,7 +41,8 @@ export class PartitionBook {
   }
 
   private book(minute: number): MinuteBook {
-    if (this.last?.minute === minute) return this.last;
+    const recent = this.recent[minute & (RECENT - 1)];
+    if (recent?.minute === minute) return recent;
     let book = this.minutes.get(minute);
     if (!book) {
       book = {
@@ -50,7 +54,7 @@ export class PartitionBook {
       };
       this.minutes.set(minute, book);
     }
-    this.last = book;
+    this.recent[minute & (RECENT - 1)] = book;
     return book;
   }
 
@@ -91,7 +95,7 @@ export class PartitionBook {
       book.firstOffset = Infinity;
       if (!book.changed) this.minutes.delete(minute);
     }
-    this.last = undefined;
+    this.recent.fill(undefined);
   }
 
   /** The position, and the offset from which memory can be rebuilt. */
