@@ -45,9 +45,8 @@ export async function openLakeNow(lake: LakePlace): Promise<OpenedLake> {
 export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): Promise<OpenedLake> {
   const { lake, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
   const storage = await openStorage(lake);
-  if (storage.writer() === 'nobody' && (await lakeLog(lake)) === undefined) {
-    return openLakeNow(lake);
-  }
+  // The look at the lake comes first: it is who says in a line what is wrong with the place.
+  if ((await lakeLog(lake)) === undefined && storage.writer() === 'nobody') return openLakeNow(lake);
   const untilMs = Date.now() + waitMsMax;
   const heardByMs = Date.now() + HEARD_MS_MAX;
   for (let asked = false, heard = false; ; ) {
