@@ -16,6 +16,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -35,7 +36,18 @@ NO_SETTINGS = {"query", "query_id", "database", "user", "password", "default_for
 STATUS = {36: 400, 41: 400, 43: 400, 44: 400, 47: 404, 53: 400, 60: 404, 62: 400, 81: 404, 115: 404, 117: 400,
           158: 400, 159: 408, 164: 403, 193: 403, 194: 403, 241: 500, 497: 403, 516: 403}
 
-main = _chdb.connect(DIRECTORY)
+# The engine of a process that was just killed may not have let go of its files yet.
+BEGINNINGS = 6
+BEGINNING = int(os.environ.get("CHDB_FRONT_BEGINNING", "1"))
+try:
+    main = _chdb.connect(DIRECTORY)
+except RuntimeError:
+    if BEGINNING == BEGINNINGS:
+        raise
+    time.sleep(1)
+    # In a new process: this one's engine has failed for good.
+    os.environ["CHDB_FRONT_BEGINNING"] = str(BEGINNING + 1)
+    os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 def connections(setup):
