@@ -1,6 +1,5 @@
 // Decodes raw batches: from bytes to columns, and the verdict `invalid` with its reason. The rules are
 // docs/counting-method.md, "A record"; the recomputation has its own, in SQL.
-import { AdNumbers } from './ad-numbers.js';
 import type { RawBatch } from './batches.js';
 import {
   BAD_MARK,
@@ -58,14 +57,11 @@ export interface Decoder {
 /** A decoder; it keeps scratch space, so each thread has its own. */
 export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
   const spans = newFieldSpans();
-  const numbers = new AdNumbers();
   return {
     decode(raw, reuse) {
       const batch = makeRoom(raw, reuse);
-      numbers.begin(batch);
       for (let i = 0; i < raw.count; i++) {
         decodeRecord(batch, i, spans);
-        if (batch.reason[i] === REASON.ok) numbers.put(batch, i);
         if (batch.partition[i] === -1) {
           const adLength = batch.adLength[i]!;
           const start = batch.adStart[i]!;
