@@ -4,7 +4,6 @@ import type { RawBatch } from '../core/batches.js';
 import type { Positions, Source, SourceOptions } from '../core/ports/log.js';
 import { UserError } from '../errors.js';
 import { type LakePlace, placeName } from '../lake/storage.js';
-import { isLakeOf } from './lake-source.js';
 import type { OpenedSource } from './open-source.js';
 
 /** The source, reaching back as far as the lake. Reading throws a UserError if that is of another log, or lacks it, too. */
@@ -21,6 +20,8 @@ export function withArchive(
 
   async function* archived(options: SourceOptions, starts: Positions): AsyncGenerator<RawBatch, Positions> {
     const { neededSinceMs: sinceMs, positions, signal } = options;
+    // Only who reads a lake waits for DuckDB to load.
+    const { isLakeOf } = await import('./lake-source.js');
     const { openLake } = await import('../lake/read-lake.js');
     const { replay } = await import('../lake/replay.js');
     const reader = await openLake(lake, { required: false });
