@@ -3,7 +3,7 @@
 // by the manifest sees the one or the other; a reader at work keeps the old files from being removed.
 import type { DuckDBConnection } from '../adapters/duckdb/node-api.js';
 import { invariant } from '../errors.js';
-import { copyToParquet, lakeError, MEMORY_LIMIT_BYTES, openLakeDatabase, sqlText } from './duckdb.js';
+import { copyToParquet, lakeError, MEMORY_LIMIT_BYTES, openLakeDatabase, recordsIn } from './duckdb.js';
 import { seal } from './flush.js';
 import { filePath } from './layout.js';
 import { type LakeFile, readState, requireLake } from './manifest.js';
@@ -99,9 +99,9 @@ async function merge(compaction: Compaction, group: readonly LakeFile[]): Promis
   const path = filePath({ ...span, commit });
   const staged = writing.stagedPath(commit, path);
   await writing.prepare(commit);
-  const names = (await writing.fetch(group)).map(sqlText).join(', ');
+  const fetched = await writing.fetch(group);
   const rows = await copyToParquet(connection, {
-    from: `read_parquet([${names}], hive_partitioning = false) ORDER BY "offset"`,
+    from: `${recordsIn(fetched)} ORDER BY "offset"`,
     path: staged,
   });
   invariant(rows === records, `${path} got ${rows} rows of ${records}`);

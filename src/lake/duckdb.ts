@@ -35,6 +35,11 @@ export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** What stands behind FROM for the records of these lake files, of which there must be one at least. */
+export function recordsIn(paths: readonly string[]): string {
+  return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
+}
+
 /**
  * Rows a row group: readers hold a few of them in memory, and the metadata of smaller ones would add up. Files
  * are of format version 1, zstd, because parquetjs-lite reads no later version and none of its encodings.

@@ -2,7 +2,7 @@
 // reader asks the manifest and not the folders, so it sees whole commits only, also while a writer works.
 import type { Positions } from '../core/ports/log.js';
 import { LAKE_COLUMNS } from './columns.js';
-import { sqlText } from './duckdb.js';
+import { recordsIn } from './duckdb.js';
 import { type LakeFile, type LakeLog, type LakeState, readState, requireLake } from './manifest.js';
 import { type LakePlace, openStorage } from './storage.js';
 
@@ -124,5 +124,5 @@ function relationOf(paths: readonly string[]): string {
     const columns = LAKE_COLUMNS.map(({ name, type }) => `NULL::${type} AS "${name}"`).join(', ');
     return `(SELECT ${columns} WHERE false)`;
   }
-  return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)`;
+  return recordsIn(paths);
 }

@@ -2,7 +2,7 @@
 // fields become JSON again, which says the same in other words.
 import { DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '../adapters/duckdb/node-api.js';
 import { LAKE_COLUMNS } from './columns.js';
-import { sqlText } from './duckdb.js';
+import { recordsIn } from './duckdb.js';
 
 /** The fields of a click that have a column; the others are in `extra`. */
 const COLUMN_FIELDS = fieldsBetween('click_id', 'impression_id');
@@ -43,7 +43,7 @@ export async function lakeRecord(
     const connection = await instance.connect();
     const reader = await connection.runAndReadAll(
       `SELECT ${BYTES_COLUMNS.join(', ')}
-       FROM read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false)
+       FROM ${recordsIn(paths)}
        WHERE partition = ${Math.trunc(partition)} AND "offset" = ${Math.trunc(offset)} LIMIT 1`,
     );
     connection.closeSync();

@@ -11,7 +11,7 @@ import type { RawBatch } from '../core/batches.js';
 import { RECORD_BYTES_MAX } from '../core/method.js';
 import type { Positions } from '../core/ports/log.js';
 import { UserError } from '../errors.js';
-import { sqlText } from './duckdb.js';
+import { recordsIn } from './duckdb.js';
 import type { LakeReader, RecordedLakeFile } from './read-lake.js';
 import { BYTES_COLUMNS, recordBytes } from './record-bytes.js';
 
@@ -43,7 +43,9 @@ export async function* replay(lake: LakeReader, wish: ReplayWish): AsyncGenerato
     const connection = await instance.connect();
     const partitions: PartitionReplay[] = [];
     for (const [partition, start] of wish.starts) {
-      const from = wish.positions.get(partition) ?? (await firstSince(connection, lake, partition, wish));
+      const from =
+        wish.positions.get(partition) ??
+        (await firstSince(connection, lake, { partition, start, sinceMs: wish.sinceMs }));
       partitions.push(new PartitionReplay(connection, lake, { partition, from, start }));
     }
     while (!wish.signal.aborted && partitions.some((partition) => partition.lacks)) {
@@ -69,10 +71,8 @@ export async function* replay(lake: LakeReader, wish: ReplayWish): AsyncGenerato
 async function firstSince(
   connection: DuckDBConnection,
   lake: LakeReader,
-  partition: number,
-  { starts, sinceMs }: ReplayWish,
+  { partition, start, sinceMs }: { partition: number; start: number; sinceMs: number | undefined },
 ): Promise<number> {
-  const start = starts.get(partition) ?? 0;
   if (start === 0 || sinceMs === undefined) return start;
   const files = lake.files.flatMap((file, index) =>
     file.partition === partition ? [{ ...file, path: lake.recorded[index]!.path }] : [],
@@ -197,9 +197,8 @@ async function rowsOf(
 ): Promise<DuckDBValue[][]> {
   if (paths.length === 0) return [];
   await lake.fetch(paths);
-  const files = paths.map(sqlText).join(', ');
   const reader = await connection.runAndReadAll(
-    `WITH records AS (FROM read_parquet([${files}], hive_partitioning = false))
+    `WITH records AS (FROM ${recordsIn(paths)})
      SELECT ${select} FROM records WHERE ${where}`,
   );
   return reader.getRows();
