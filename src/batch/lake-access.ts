@@ -45,8 +45,6 @@ export async function openLakeNow(lake: LakePlace): Promise<OpenedLake> {
 export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): Promise<OpenedLake> {
   const { lake, onWait, signal, waitMsMax = WAIT_MS_MAX } = access;
   const storage = await openStorage(lake);
-  // The look at the lake comes first: it is who says in a line what is wrong with the place.
-  if ((await lakeLog(lake)) === undefined && storage.writer() === 'nobody') return openLakeNow(lake);
   const untilMs = Date.now() + waitMsMax;
   const heardByMs = Date.now() + HEARD_MS_MAX;
   for (let asked = false, heard = false; ; ) {
@@ -55,7 +53,11 @@ export async function openLakeUpTo(positions: PositionMap, access: LakeAccess): 
     const seen = storage.writer();
     heard ||= asked && (await storage.flushHeard());
     const writer = seen === 'unseen' && !heard && Date.now() >= heardByMs ? 'nobody' : seen;
-    if (writer === 'nobody' || Date.now() >= untilMs || signal?.aborted) throw lagError(lag, lake, writer);
+    if (writer === 'nobody' || Date.now() >= untilMs || signal?.aborted) {
+      // Where nobody ever wrote one, that is what is to be told.
+      if (writer === 'nobody' && (await lakeLog(lake)) === undefined) return openLakeNow(lake);
+      throw lagError(lag, lake, writer);
+    }
     if (!asked) onWait?.(`waiting for the lake: ${describe(lag)}`);
     // Again and again, because what is missing may not have been read when it was heard.
     if (!asked || (await storage.flushHeard())) await storage.askFlush();
