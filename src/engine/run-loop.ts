@@ -127,8 +127,9 @@ class Loop implements RunLoop {
   private async readOn(): Promise<boolean> {
     const { input, untilEnd, warn } = this.options;
     const signal = AbortSignal.any([this.options.signal, this.failed.signal]);
+    const neededSinceMs = this.startCheck?.neededSinceMs;
     try {
-      for await (const batch of this.read(untilEnd, signal)) {
+      for await (const batch of input.read({ positions: this.from, untilEnd, signal, neededSinceMs })) {
         this.push(batch);
         await this.commitIfDue();
       }
@@ -144,11 +145,6 @@ class Loop implements RunLoop {
     }
     if (!signal.aborted) this.checkRebuilt();
     return true;
-  }
-
-  private read(untilEnd: boolean, signal: AbortSignal): AsyncIterable<DecodedBatch> {
-    const neededSinceMs = this.startCheck?.neededSinceMs;
-    return this.options.input.read({ positions: this.from, untilEnd, signal, neededSinceMs });
   }
 
   private push(batch: DecodedBatch): void {

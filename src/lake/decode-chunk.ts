@@ -2,7 +2,6 @@
 // there as doubtful, and decoded exactly when all is gathered. A row of `texts` holds up to two thousand
 // records of one partition: their numbers as lists, copied as they lie in memory, their values and keys as
 // texts that DuckDB splits again. Runs on a connection of its own, so that chunks overlap.
-
 import bindings from '@duckdb/node-bindings';
 import {
   BLOB,

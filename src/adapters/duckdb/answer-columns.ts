@@ -1,6 +1,5 @@
 // Reads the columns of an answer of millions of rows. The package's own reader makes a typed array for every
 // text and decodes it; here texts lie still in the vector until a row needs one that wasn't decoded lately.
-
 import bindings from '@duckdb/node-bindings';
 import type { DuckDBDataChunk } from './node-api.js';
 

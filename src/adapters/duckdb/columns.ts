@@ -1,7 +1,6 @@
 // Hands columns to DuckDB without a call for each value. Numbers: a typed array becomes the child of one LIST
 // value, with a single memory copy, and SQL unnests it in DuckDB's own threads: half a million cells cost the
 // JavaScript thread ten milliseconds. Text and bytes: chunks of rows through an appender.
-
 import bindings from '@duckdb/node-bindings';
 import { invariant } from '../../errors.js';
 import {

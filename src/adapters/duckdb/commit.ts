@@ -1,6 +1,5 @@
 // One commit: everything is handed over into temporary tables, and one transaction moves it into the store.
 // The transaction's text is made of what there is to do, so that an idle commit costs next to nothing.
-
 import { BUCKET_MS } from '../../core/method.js';
 import type {
   CellColumns,

@@ -1,7 +1,6 @@
 // Numbers for texts: cells refer to their ad and campaign, and to their country and device, by small numbers
 // that never change once given. The last ads used are remembered (a bounded number); others are looked up in
 // the store, all of a commit at once.
-
 import type { CellColumns } from '../../core/ports/commit.js';
 import { invariant } from '../../errors.js';
 import { appendColumns } from './columns.js';

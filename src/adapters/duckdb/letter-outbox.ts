@@ -1,6 +1,5 @@
 // Dead letters in the order in which they came and went, for whoever passes them on. A letter that was taken back
 // has left its table, and stands as two events among the withdrawn ones.
-
 import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports/letters.js';
 import { letterOf } from '../../core/stored-rows.js';
 import type { StoreFile } from './file.js';

@@ -1,5 +1,4 @@
 // Dead letters as rows of their table, both ways.
-
 import type { DeadLetter } from '../../core/ports/commit.js';
 import type { DeadLetterFilter } from '../../core/ports/store.js';
 import { letterOf } from '../../core/stored-rows.js';

@@ -1,6 +1,5 @@
 // Reading the store. Every answer comes from one transaction on a connection of its own, so it is of one commit
 // and neither waits for the writer nor holds it up.
-
 import { BUCKET_MS, type Method } from '../../core/method.js';
 import type { Checkpoint, PartitionPosition, Standing, StoredState } from '../../core/ports/commit.js';
 import type { LedgerCounts, StoreReader, TotalsQuery, TotalsRow } from '../../core/ports/store.js';

@@ -1,7 +1,6 @@
 // The tables of the store and how a new file gets them. No table has an index or a primary key: upserts through
 // DuckDB's ART indexes have corrupted files, and cost a load several times. Keys are kept unique by the one
 // writer, which deletes an old row in the transaction that writes the new one.
-
 import { UserError } from '../../errors.js';
 import type { DuckDBConnection } from './node-api.js';
 import { numberOf, rowsOf } from './sql.js';

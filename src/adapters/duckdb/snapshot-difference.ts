@@ -1,5 +1,4 @@
 // What one snapshot has and another one has not, row by row: what must be written to make the second the first.
-
 import { LEDGER_COLUMNS } from '../../core/stored-rows.js';
 import { DuckDBInstance, type DuckDBValue } from './node-api.js';
 import { quoted, rowsOf } from './sql.js';

@@ -1,7 +1,6 @@
 // The store in one DuckDB file. `openStore` is its one writer: commits wait for each other, reads don't wait for
 // commits. What is hot here is `commit`; see commit.ts and columns.ts for how it leaves the JavaScript thread
 // to the engine.
-
 import type { Method } from '../../core/method.js';
 import { methodHash } from '../../core/method-hash.js';
 import type { StoreBooks } from '../../core/ports/books.js';

@@ -1,5 +1,4 @@
 // Parquet files of a snapshot for stores that aren't DuckDB: made from CSV, and read row by row.
-
 import { LEDGER_COLUMNS as LEDGER_VERDICTS } from '../../core/stored-rows.js';
 import { DuckDBInstance, type DuckDBValue } from './node-api.js';
 import { quoted } from './sql.js';
