@@ -40,7 +40,8 @@ export const PARTS: Readonly<Record<PartName, Part>> = {
 const READY_MS = 120_000;
 const STOP_MS = 30_000;
 const POLL_MS = 100;
-const LOG_LINES = 5;
+const LOG_LINES = 200;
+const TROUBLE = /^(?!\s+at ).*(exception|error|fatal|in use)/i;
 
 export interface ServiceOptions {
   /** The instance's folder; made if it isn't there. */
@@ -255,10 +256,17 @@ async function untilReady({ part, place }: Recorded, isAlive: () => Promise<bool
       continue;
     }
     const log = join(place.directory, 'log.txt');
-    const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-LOG_LINES);
     const what = alive ? `does not answer after ${READY_MS / 1000} s` : 'ended as it started';
-    throw new UserError(`${part} ${what}: ${lines.at(-1)}`, { hint: `Its log is ${log}.` });
+    throw new UserError(`${part} ${what}: ${lastWords(readFileSync(log, 'utf8'))}`, {
+      hint: `Its log is ${log}.`,
+    });
   }
+}
+
+/** The last line of a log that tells of trouble; the last one if none does. Java's stack traces say nothing at their end. */
+function lastWords(log: string): string {
+  const lines = log.trim().split('\n').slice(-LOG_LINES);
+  return (lines.findLast((line) => TROUBLE.test(line)) ?? lines.at(-1)!).trim();
 }
 
 async function isRunning({ pid, place }: Recorded): Promise<boolean> {

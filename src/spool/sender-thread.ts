@@ -7,6 +7,8 @@ import { Sender, type SenderNews, type SenderOptions } from './sender.js';
 
 /** A message between threads costs as much as taking several clicks: one tells of what became durable in this time. */
 const TELL_EVERY_MS = 10;
+/** So long after its time a sender that waits for the cluster is ended: what was not committed is sent by the next one. */
+const ENDING_MS = 10_000;
 
 type ToSender = { kind: 'durable'; end: number } | { kind: 'finish'; waitMs: number };
 
@@ -52,12 +54,21 @@ export class SenderThread {
     this.#telling ??= setTimeout(() => this.#tellDurable(), TELL_EVERY_MS);
   }
 
-  /** Sends what is there, for so long at most, and ends; at once if nothing can be sent. Called once all is durable. */
+  /**
+   * Sends what is there, for so long at most, and ends; at once if nothing can be sent, and within seconds if the cluster
+   * says nothing. Called once all is durable.
+   */
   async finish(waitMs: number): Promise<void> {
     this.#tellDurable();
     const hopeful = this.#backlog.records > 0 && this.trouble === undefined;
-    this.#post({ kind: 'finish', waitMs: hopeful ? waitMs : 0 });
-    await this.running;
+    const finishMs = hopeful ? waitMs : 0;
+    this.#post({ kind: 'finish', waitMs: finishMs });
+    const timer = setTimeout(() => void this.#worker.terminate(), finishMs + ENDING_MS);
+    try {
+      await this.running;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #hasSent({ position, records, bytes, nextMs }: SenderNews & { kind: 'sent' }): void {

@@ -9,12 +9,15 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../src/services/processes.js';
 import { BIN, clickAgg, temporaryDirectory } from '../cli/click-agg.js';
+import { inTime } from '../in-time.js';
 import { type OwnService, ownService, SERVICE_START_MS } from '../services.js';
 import { ADS, HttpLoad } from './http-load.js';
 
 const TOPIC = 'clicks';
 /** A fault is looked at through so many acknowledged clicks. */
 const CLICKS = 250;
+/** Many times what any of our processes takes here. */
+const PATIENCE_MS = 120_000;
 
 const directory = temporaryDirectory();
 const dataDir = join(directory.path, 'ingest');
@@ -43,8 +46,9 @@ const cluster = (): string[] => ['--brokers', kafka.address.brokers, '--topic', 
 const ads = (): string[] => ['--ads', postgres.address.url, '--redis', redis.address.url];
 
 async function succeed(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await clickAgg(args);
-  if (code !== 0) expect.fail(`click-agg ${args.join(' ')} ended with ${code}: ${stderr}`);
+  const command = `click-agg ${args.join(' ')}`;
+  const { code, stdout, stderr } = await inTime(PATIENCE_MS, command, clickAgg(args));
+  if (code !== 0) expect.fail(`${command} ended with ${code}: ${stderr}`);
   return stdout;
 }
 
@@ -54,23 +58,32 @@ async function startServer(): Promise<void> {
   const args = ['ingest', '--port', `${port}`, '--data-dir', dataDir, ...cluster(), ...ads(), ...patience];
   server = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   server.stderr!.setEncoding('utf8').on('data', (text: string) => process.stderr.write(text));
+  const untilMs = performance.now() + PATIENCE_MS;
   while ((await statusOf('/healthz')) !== 200) {
     if (server.exitCode !== null) expect.fail(`the server ended with ${server.exitCode}`);
+    if (performance.now() > untilMs) expect.fail('the server takes no clicks');
     await sleep(50);
   }
 }
 
+/** Asks the server to end; resolves when it has. */
+async function endServer(): Promise<void> {
+  const ended = once(server!, 'exit');
+  server!.kill('SIGINT');
+  await inTime(PATIENCE_MS, 'the end of the server', ended);
+}
+
 async function statusOf(path: string): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' }).catch(
-    (error: unknown) => {
-      if (error instanceof TypeError) return { status: 0 };
-      throw error;
-    },
-  );
+  const asked = fetch(`http://127.0.0.1:${port}${path}`, { redirect: 'manual' });
+  const answer = await inTime(PATIENCE_MS, `an answer to ${path}`, asked).catch((error: unknown) => {
+    if (error instanceof TypeError) return { status: 0 };
+    throw error;
+  });
   return answer.status;
 }
 
 async function killServer(): Promise<void> {
+  if (server!.exitCode !== null) expect.fail(`the server had ended with ${server!.exitCode}`);
   const ended = once(server!, 'exit');
   server!.kill('SIGKILL');
   await ended;
@@ -146,13 +159,9 @@ test('every acknowledged click is in the lake once, whoever was killed', async (
   process.stderr.write(`answers by status: ${JSON.stringify([...load.answers])}\n`);
 
   // In good order: what waits is sent before it ends.
-  const ended = once(server!, 'exit');
-  server!.kill('SIGINT');
-  await ended;
+  await endServer();
   await startServer();
-  const lastEnded = once(server!, 'exit');
-  server!.kill('SIGINT');
-  await lastEnded;
+  await endServer();
 
   const reader = [...cluster(), '--data-dir', counted, '--quiet'];
   await succeed('run', ...reader, '--until-end', '--lake');

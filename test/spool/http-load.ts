@@ -2,11 +2,14 @@
 // called and whether it was acknowledged.
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inTime } from '../in-time.js';
 
 export const ADS = 60;
 const CLIENTS = 12;
 const PAUSE_MS = 4;
 const BATCH = 3;
+/** Without an acknowledgement for so long, the server is broken. */
+const PATIENCE_MS = 60_000;
 
 export class HttpLoad {
   /** Names of clicks that were acknowledged: `impression_id` of redirects, `click_id` of posts. */
@@ -22,15 +25,27 @@ export class HttpLoad {
     this.#clients = Array.from({ length: CLIENTS }, () => this.#click());
   }
 
-  /** Waits for so many acknowledgements more than there are now. */
+  /** Waits for so many acknowledgements more than there are now; throws when none comes any more. */
   async more(count: number): Promise<void> {
     const wanted = this.acknowledged.size + count;
-    while (this.acknowledged.size < wanted) await sleep(10);
+    let had = -1;
+    let sinceMs = performance.now();
+    while (this.acknowledged.size < wanted) {
+      if (this.acknowledged.size !== had) sinceMs = performance.now();
+      had = this.acknowledged.size;
+      if (performance.now() - sinceMs > PATIENCE_MS) {
+        throw new Error(
+          `no click was acknowledged any more; answers by status: ${JSON.stringify([...this.answers])}`,
+        );
+      }
+      await sleep(10);
+    }
   }
 
+  /** Waits for the answers to what was asked; throws when some never come. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all(this.#clients);
+    await inTime(PATIENCE_MS, 'answers of the server', Promise.all(this.#clients));
     this.#agent.destroy();
   }
 
