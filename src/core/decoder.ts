@@ -22,7 +22,7 @@ import {
 } from './method.js';
 import { murmur2, partitionOf } from './murmur2.js';
 import { KNOWN_FIELDS, type KnownField, readFields } from './record-fields.js';
-import { type FieldSpans, KIND, newFieldSpans, scanRecord } from './scan-record.js';
+import { FIELD_COUNT, KIND, RecordScanner } from './record-scanner.js';
 
 const REASON = Object.fromEntries(INVALID_REASONS.map((reason, code) => [reason, code])) as Record<
   InvalidReason,
@@ -56,12 +56,18 @@ export interface Decoder {
 
 /** A decoder; it keeps scratch space, so each thread has its own. */
 export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
-  const spans = newFieldSpans();
+  const scanner = new RecordScanner();
   return {
     decode(raw, reuse) {
       const batch = makeRoom(raw, reuse);
+      let first = 0;
+      let behind = 0;
       for (let i = 0; i < raw.count; i++) {
-        decodeRecord(batch, i, spans);
+        if (i === behind) {
+          first = i;
+          behind += scanner.scan(batch, first);
+        }
+        decodeRecord(batch, i, scanner, i - first);
         if (batch.partition[i] === -1) {
           const adLength = batch.adLength[i]!;
           const start = batch.adStart[i]!;
@@ -106,38 +112,42 @@ function makeRoom(raw: RawBatch, reuse: ArrayBuffer | undefined): DecodedBatch {
   return batch;
 }
 
-function decodeRecord(batch: DecodedBatch, i: number, spans: FieldSpans): void {
+/** Decodes record `i`, the `n`th that was scanned. */
+function decodeRecord(batch: DecodedBatch, i: number, scanner: RecordScanner, n: number): void {
   batch.adLength[i] = 0;
   batch.eventTimeMs[i] = Number.NaN;
-  const start = batch.valueStart[i]!;
-  const end = batch.valueEnd[i]!;
+  const at = n * FIELD_COUNT;
   if (batch.valueBytes[i]! > RECORD_BYTES_MAX) {
     batch.reason[i] = REASON.too_long;
-  } else if (scanRecord(batch.bytes, start, end, spans) || readSlowly(batch, start, end, spans)) {
-    batch.reason[i] = decodeFields(batch, i, spans);
+  } else if (scanner.taken[n] === 1 || readSlowly(batch, i, scanner, at)) {
+    batch.reason[i] = decodeFields(batch, i, scanner, n);
   } else {
     batch.reason[i] = REASON.not_json;
   }
 }
 
-/** Fills `spans` the slow way; unescaped text is put behind the values. False: `not_json`. */
-function readSlowly(batch: DecodedBatch, start: number, end: number, spans: FieldSpans): boolean {
-  const fields = readFields(batch.bytes.subarray(start, end));
+/** Reads record `i` the slow way; its fields' places are from `at` on, unescaped text is put behind the values. False: `not_json`. */
+function readSlowly(
+  batch: DecodedBatch,
+  i: number,
+  { start, end, kind }: RecordScanner,
+  at: number,
+): boolean {
+  const fields = readFields(batch.bytes.subarray(batch.valueStart[i]!, batch.valueEnd[i]!));
   if (!fields) return false;
-  spans.kind.fill(KIND.absent);
-  spans.escaped = false;
+  kind.fill(KIND.absent, at, at + FIELD_COUNT);
   for (const [name, value] of fields) {
-    const field = FIELD[name];
+    const place = at + FIELD[name];
     if (value.kind === 'nested') {
-      spans.kind[field] = KIND.other;
+      kind[place] = KIND.other;
       continue;
     }
     const { read, written } = utf8.encodeInto(value.text, batch.bytes.subarray(batch.bytesUsed));
     if (read !== value.text.length) throw new Error('unescaped text is longer than its record');
-    spans.start[field] = batch.bytesUsed;
+    start[place] = batch.bytesUsed;
     batch.bytesUsed += written;
-    spans.end[field] = batch.bytesUsed;
-    spans.kind[field] = value.kind === 'string' ? KIND.string : literalKindOf(value.text);
+    end[place] = batch.bytesUsed;
+    kind[place] = value.kind === 'string' ? KIND.string : literalKindOf(value.text);
   }
   return true;
 }
@@ -148,73 +158,71 @@ function literalKindOf(text: string): number {
 }
 
 /** Length in bytes of a required string field within its limit, or 0 if it is malformed. */
-function textLength(spans: FieldSpans, field: number, bytesMax: number): number {
-  if (spans.kind[field] !== KIND.string) return 0;
-  const length = spans.end[field]! - spans.start[field]!;
+function textLength({ start, end, kind }: RecordScanner, place: number, bytesMax: number): number {
+  if (kind[place] !== KIND.string) return 0;
+  const length = end[place]! - start[place]!;
   return length > bytesMax ? 0 : length;
 }
 
-/** Reads the known fields into the columns; the code of the first bad one, or 0. */
-function decodeFields(batch: DecodedBatch, i: number, spans: FieldSpans): number {
+/** Reads the known fields of record `i`, the `n`th of the scanner, into the columns; the code of the first bad one, or 0. */
+function decodeFields(batch: DecodedBatch, i: number, scanner: RecordScanner, n: number): number {
   const { bytes } = batch;
-  const { start, end, kind } = spans;
+  const { start, end, kind } = scanner;
+  const at = n * FIELD_COUNT;
   // The ad and the event time are read whatever else is wrong: the ad chooses a bare line's partition.
-  const adLength = textLength(spans, FIELD.ad_id, FIELD_BYTES_MAX.ad_id);
-  const adStart = start[FIELD.ad_id]!;
+  const adLength = textLength(scanner, at + FIELD.ad_id, FIELD_BYTES_MAX.ad_id);
+  const adStart = start[at + FIELD.ad_id]!;
   batch.adStart[i] = adStart;
   batch.adLength[i] = adLength;
-  const eventTimeMs = readEventTime(bytes, spans);
+  const eventTimeMs = readEventTime(bytes, scanner, at + FIELD.event_time);
   batch.eventTimeMs[i] = eventTimeMs;
 
-  const idLength = textLength(spans, FIELD.click_id, FIELD_BYTES_MAX.click_id);
+  const idLength = textLength(scanner, at + FIELD.click_id, FIELD_BYTES_MAX.click_id);
   if (idLength === 0) return REASON.click_id;
   if (Number.isNaN(eventTimeMs)) return REASON.event_time;
   if (adLength === 0) return REASON.ad_id;
-  const campaignLength = textLength(spans, FIELD.campaign_id, FIELD_BYTES_MAX.campaign_id);
+  const campaignLength = textLength(scanner, at + FIELD.campaign_id, FIELD_BYTES_MAX.campaign_id);
   if (campaignLength === 0) return REASON.campaign_id;
-  const userLength = textLength(spans, FIELD.user_id, FIELD_BYTES_MAX.user_id);
+  const userLength = textLength(scanner, at + FIELD.user_id, FIELD_BYTES_MAX.user_id);
   if (userLength === 0) return REASON.user_id;
-  const ipLength = textLength(spans, FIELD.ip_address, FIELD_BYTES_MAX.ip_address);
-  const ipStart = start[FIELD.ip_address]!;
+  const ipLength = textLength(scanner, at + FIELD.ip_address, FIELD_BYTES_MAX.ip_address);
+  const ipStart = start[at + FIELD.ip_address]!;
   if (ipLength === 0 || !parseIp(bytes, ipStart, ipStart + ipLength, batch.ip, 4 * i))
     return REASON.ip_address;
-  const countryStart = start[FIELD.country]!;
-  if (kind[FIELD.country] !== KIND.string || end[FIELD.country]! - countryStart !== 2) return REASON.country;
+  const countryAt = at + FIELD.country;
+  const countryStart = start[countryAt]!;
+  if (kind[countryAt] !== KIND.string || end[countryAt]! - countryStart !== 2) return REASON.country;
   const first = bytes[countryStart]!;
   const second = bytes[countryStart + 1]!;
   if (first < 65 || first > 90 || second < 65 || second > 90) return REASON.country;
-  const device =
-    kind[FIELD.device_type] === KIND.string
-      ? deviceOf(bytes, start[FIELD.device_type]!, end[FIELD.device_type]!)
-      : -1;
+  const deviceAt = at + FIELD.device_type;
+  const device = kind[deviceAt] === KIND.string ? deviceOf(bytes, start[deviceAt]!, end[deviceAt]!) : -1;
   if (device < 0) return REASON.device_type;
   for (const { field, bytesMax, reason } of OPTIONAL_FIELDS)
-    if (!optionalIsSound(bytes, spans, field, bytesMax)) return reason;
+    if (!optionalIsSound(bytes, scanner, n, field, bytesMax)) return reason;
 
-  packClickId(batch, i, start[FIELD.click_id]!, idLength);
-  const campaignStart = start[FIELD.campaign_id]!;
+  packClickId(batch, i, start[at + FIELD.click_id]!, idLength);
+  const campaignStart = start[at + FIELD.campaign_id]!;
   batch.campaignStart[i] = campaignStart;
   batch.campaignLength[i] = campaignLength;
   batch.adHash[i] = hashBytes(bytes, campaignStart, campaignLength, hashBytes(bytes, adStart, adLength) | 0);
-  hashPair(bytes, start[FIELD.user_id]!, userLength, adStart, adLength, batch.pairHash, 4 * i);
+  hashPair(bytes, start[at + FIELD.user_id]!, userLength, adStart, adLength, batch.pairHash, 4 * i);
   batch.country[i] = (first << 8) | second;
   batch.device[i] = device;
-  batch.markStart[i] = start[FIELD.invalid_traffic]!;
-  batch.markLength[i] = markLength(spans);
+  batch.markStart[i] = start[at + FIELD.invalid_traffic]!;
+  batch.markLength[i] = markLength(scanner, at + FIELD.invalid_traffic);
   return REASON.ok;
 }
 
-function markLength({ kind, start, end }: FieldSpans): number {
-  const field = FIELD.invalid_traffic;
-  if (kind[field] === KIND.absent || kind[field] === KIND.null) return 0;
-  const length = end[field]! - start[field]!;
-  return kind[field] === KIND.string && length <= FIELD_BYTES_MAX.invalid_traffic ? length : BAD_MARK;
+function markLength({ kind, start, end }: RecordScanner, place: number): number {
+  if (kind[place] === KIND.absent || kind[place] === KIND.null) return 0;
+  const length = end[place]! - start[place]!;
+  return kind[place] === KIND.string && length <= FIELD_BYTES_MAX.invalid_traffic ? length : BAD_MARK;
 }
 
-function readEventTime(bytes: Uint8Array, { kind, start, end }: FieldSpans): number {
-  const field = FIELD.event_time;
-  if (kind[field] === KIND.string) return parseIsoTime(bytes, start[field]!, end[field]!);
-  return kind[field] === KIND.integer ? parseEpochMs(bytes, start[field]!, end[field]!) : Number.NaN;
+function readEventTime(bytes: Uint8Array, { kind, start, end }: RecordScanner, place: number): number {
+  if (kind[place] === KIND.string) return parseIsoTime(bytes, start[place]!, end[place]!);
+  return kind[place] === KIND.integer ? parseEpochMs(bytes, start[place]!, end[place]!) : Number.NaN;
 }
 
 function deviceOf(bytes: Uint8Array, start: number, end: number): number {
@@ -227,14 +235,21 @@ function deviceOf(bytes: Uint8Array, start: number, end: number): number {
   return -1;
 }
 
-function optionalIsSound(bytes: Uint8Array, spans: FieldSpans, field: number, bytesMax: number): boolean {
-  const { kind, start, end } = spans;
-  if (kind[field] === KIND.absent || kind[field] === KIND.null) return true;
-  if (kind[field] !== KIND.string) return false;
-  let length = end[field]! - start[field]!;
-  if (length <= bytesMax || !spans.escaped) return length <= bytesMax;
+function optionalIsSound(
+  bytes: Uint8Array,
+  { kind, start, end, taken }: RecordScanner,
+  n: number,
+  field: number,
+  bytesMax: number,
+): boolean {
+  const place = n * FIELD_COUNT + field;
+  if (kind[place] === KIND.absent || kind[place] === KIND.null) return true;
+  if (kind[place] !== KIND.string) return false;
+  let length = end[place]! - start[place]!;
+  // What was read the slow way has no escapes any more.
+  if (length <= bytesMax || taken[n] === 0) return length <= bytesMax;
   // Each short escape stands for one byte.
-  for (let k = start[field]!; k < end[field]!; k++) {
+  for (let k = start[place]!; k < end[place]!; k++) {
     if (bytes[k] === 92) {
       length--;
       k++;

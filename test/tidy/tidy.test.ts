@@ -109,6 +109,7 @@ const VENDOR_ROOMS: Readonly<Record<string, readonly string[]>> = {
   '@fastify/swagger': ['serve'],
   '@fastify/websocket': ['serve'],
   '@fontsource-variable/inter': ['web'],
+  assemblyscript: ['wasm'],
   '@node-rs/crc32': ['adapters/kafka'],
   autocannon: ['bench'],
   'cassandra-driver': ['adapters/cassandra', 'services'],
@@ -218,8 +219,8 @@ test('packages that are declared are imported, and the other way round', () => {
   };
   const vendorsOf = (sources: readonly SourceText[]) =>
     new Set(sources.flatMap((source) => importsOf(source).flatMap(({ vendor }) => vendor ?? [])));
-  // What browsers get is bundled by the build: who installs click-agg needs no package for it.
-  const used = vendorsOf(src.filter(({ path }) => roomOf(path) !== 'web'));
+  // What the build makes for browsers and of WebAssembly is made: who installs click-agg needs no package for it.
+  const used = vendorsOf(src.filter(({ path }) => !['web', 'wasm'].includes(roomOf(path))));
   const usedAnywhere = vendorsOf([...src, ...tests, ...others, ...configs()]);
   const declared = new Set(Object.keys(manifest.dependencies));
   // Used by their commands, or as types of other packages.
