@@ -26,6 +26,9 @@ export class Ads {
   private adLength = new Uint8Array(256);
   private campaignLength = new Uint8Array(256);
   private free: number[] = [];
+  /** The pair of each of the decoder's numbers, in the present numbering; NONE: not met yet. */
+  private byNumber = new Int32Array(0);
+  private numbering = NONE;
   /** How many there may be before unused ones are looked for. */
   private forgetAt = FORGET_MIN;
 
@@ -35,15 +38,31 @@ export class Ads {
 
   /** Bytes of memory: two strings and their headers are an estimate, for people. */
   get memoryBytes(): number {
-    return this.table.bytes + this.bytes.length + this.text.length * (120 + 6) + 2 * this.bytesUsed;
+    const { table, bytes, text, byNumber } = this;
+    return table.bytes + bytes.length + byNumber.byteLength + text.length * (120 + 6) + 2 * this.bytesUsed;
   }
 
   textOf(ad: number): Text {
     return this.text[ad]!;
   }
 
-  /** The number of record `i`'s pair. */
+  /** The number of record `i`'s pair, by its decoder's number of it if that was met before. */
   indexOf(batch: DecodedBatch, i: number): number {
+    if (batch.numbering !== this.numbering) {
+      this.numbering = batch.numbering;
+      this.byNumber.fill(NONE);
+    }
+    const number = batch.adNumber[i]!;
+    if (number >= this.byNumber.length) this.growNumbers(number);
+    const known = this.byNumber[number]!;
+    if (known !== NONE) return known;
+    const ad = this.find(batch, i);
+    this.byNumber[number] = ad;
+    return ad;
+  }
+
+  /** The number of record `i`'s pair, by its text. */
+  find(batch: DecodedBatch, i: number): number {
     const { table } = this;
     const hash = batch.adHash[i]!;
     let slot = table.seek(table.first(hash), hash);
@@ -93,6 +112,12 @@ export class Ads {
     this.bytesUsed = end;
   }
 
+  private growNumbers(number: number): void {
+    const before = this.byNumber;
+    this.byNumber = new Int32Array(grownCapacity(number + 1)).fill(NONE, before.length);
+    this.byNumber.set(before);
+  }
+
   private growColumns(): void {
     const capacity = grownCapacity(this.start.length);
     this.start = resized(this.start, capacity);
@@ -113,6 +138,7 @@ export class Ads {
     this.bytes = new Uint8Array(4096);
     this.bytesUsed = 0;
     this.free = [];
+    this.byNumber.fill(NONE);
     for (let ad = 0; ad < this.text.length; ad++) {
       if (!inUse[ad]) {
         this.free.push(ad);

@@ -47,6 +47,9 @@ export interface DecodedBatch {
   campaignLength: Uint8Array;
   /** Hash of ad and campaign, for looking the pair up. */
   adHash: Uint32Array;
+  /** Sound records of the same `numbering` have the same number if ad and campaign are the same, and only then. */
+  adNumber: Int32Array;
+  numbering: number;
   /** Four words a record: 128-bit hash of (user_id, ad_id). */
   pairHash: Uint32Array;
   /** Four words a record: the IP address as 16 bytes, IPv4 in its IPv6-mapped form. */
@@ -61,7 +64,7 @@ export interface DecodedBatch {
 }
 
 const WIDE = 8;
-const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 10 + 2 + 7;
+const BYTES_A_RECORD = 8 * 4 + 16 * 3 + 4 * 11 + 2 + 7;
 
 /** Bytes of a buffer for `capacity` records and `bytesCapacity` bytes of text. */
 export function decodedBufferBytes(capacity: number, bytesCapacity: number): number {
@@ -101,6 +104,8 @@ export function layOutBatch(buffer: ArrayBuffer, capacity: number): DecodedBatch
     adStart: i32(),
     campaignStart: i32(),
     markStart: i32(),
+    adNumber: i32(),
+    numbering: 0,
     adHash: new Uint32Array(buffer, take(4, capacity), capacity),
     country: new Uint16Array(buffer, take(2, capacity), capacity),
     reason: u8(),

@@ -1,5 +1,6 @@
 // Decodes raw batches: from bytes to columns, and the verdict `invalid` with its reason. The rules are
 // docs/counting-method.md, "A record"; the recomputation has its own, in SQL.
+import { AdNumbers } from './ad-numbers.js';
 import type { RawBatch } from './batches.js';
 import {
   BAD_MARK,
@@ -57,9 +58,11 @@ export interface Decoder {
 /** A decoder; it keeps scratch space, so each thread has its own. */
 export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
   const scanner = new RecordScanner();
+  const numbers = new AdNumbers();
   return {
     decode(raw, reuse) {
       const batch = makeRoom(raw, reuse);
+      numbers.begin(batch);
       let first = 0;
       let behind = 0;
       for (let i = 0; i < raw.count; i++) {
@@ -68,6 +71,7 @@ export function createDecoder({ method, partitions }: DecoderOptions): Decoder {
           behind += scanner.scan(batch, first);
         }
         decodeRecord(batch, i, scanner, i - first);
+        if (batch.reason[i] === REASON.ok) numbers.put(batch, i);
         if (batch.partition[i] === -1) {
           const adLength = batch.adLength[i]!;
           const start = batch.adStart[i]!;
