@@ -5,7 +5,7 @@ import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SERVICE_START_MS, service } from '../services.js';
 import { clickAgg, temporaryDirectory } from './click-agg.js';
-import { asAdmin, recordsIn, succeed } from './topic-runs.js';
+import { asAdmin, loadOf, recordsIn, succeed } from './topic-runs.js';
 
 const SEED = Number(process.env.ARCHIVE_SEED ?? Date.now() % 1_000_000);
 const START = '2026-02-22T10:00:00Z';
@@ -23,8 +23,8 @@ interface Place {
   run: string[];
   lake: string[];
   reconcile: string[];
-  /** Clicks of all kinds, a second of event time for each 60 of them. */
-  load(count: number, start: string): string[];
+  /** Clicks of all kinds; a second of event time for each 60 of them, unless told. */
+  load(count: number, start: string, eventRate?: number): string[];
 }
 
 let places = 0;
@@ -34,18 +34,14 @@ async function newPlace(partitions: number): Promise<Place> {
   const dataDir = join(directory.path, topic);
   const cluster = ['--brokers', brokers, '--topic', topic];
   await succeed(['topics', 'create', ...cluster, '--partitions', `${partitions}`]);
-  const kinds =
-    '--bots 0.1 --double-clicks 0.1 --duplicates 0.05 --late 0.05 --too-late 0.02 --malformed 0.02';
   return {
     topic,
     dataDir,
     run: ['run', ...cluster, '--data-dir', dataDir, '--dead-letter-topic', 'none', '--until-end'],
     lake: ['lake', ...cluster, '--data-dir', dataDir, '--until-end'],
     reconcile: ['reconcile', '--data-dir', dataDir, '--json'],
-    load: (count, start) => [
-      ...['loadgen', ...cluster, '--count', `${count}`, '--start', start, '--seed', `${SEED + places}`],
-      ...`--event-rate 60 --ads 500 --users 300 --day-night 0 ${kinds}`.split(' '),
-    ],
+    load: (count, start, eventRate = 60) =>
+      loadOf({ brokers, topic, seed: SEED + places, count, start, eventRate }),
   };
 }
 
@@ -93,7 +89,7 @@ test('an old click of a partition that was quiet is judged by what the lake stil
   const place = await newPlace(2);
   const { topic, run, lake, load } = place;
   // Two hours: much more than memory holds.
-  await succeed(load(20_000, START).map((word) => (word === '60' ? '3' : word)));
+  await succeed(load(20_000, START, 3));
   await succeed(run);
   await succeed(lake);
   await asAdmin(brokers, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] }));

@@ -8,6 +8,7 @@ import { clickAgg, temporaryDirectory } from './click-agg.js';
 import {
   asAdmin,
   countedIn,
+  loadOf,
   outcomeOf,
   type Process,
   recordsIn,
@@ -80,16 +81,8 @@ function load(
   topic: string,
   { first, count, rate }: { first: number; count: number; rate?: number },
 ): string[] {
-  const shares =
-    '--bots 0.1 --double-clicks 0.1 --duplicates 0.05 --late 0.05 --too-late 0.02 --malformed 0.02';
-  const people = '--ads 500 --zipf 0.5 --users 300 --disorder 0.3 --day-night 0';
-  const startsAt = new Date(START_MS + (first / EVENT_RATE) * 1000).toISOString();
-  const amount = `--count ${count} --event-rate ${EVENT_RATE} --seed ${SEED + first} --start ${startsAt}`;
-  return [
-    ...['loadgen', '--brokers', brokers, '--topic', topic],
-    ...`${amount} ${people} ${shares}`.split(' '),
-    ...(rate === undefined ? [] : ['--rate', `${rate}`]),
-  ];
+  const start = new Date(START_MS + (first / EVENT_RATE) * 1000).toISOString();
+  return loadOf({ brokers, topic, seed: SEED + first, count, start, eventRate: EVENT_RATE, rate });
 }
 
 /** What a run of a group and store of its own counts that nobody disturbs. */

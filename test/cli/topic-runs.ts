@@ -80,6 +80,32 @@ export async function succeed(args: readonly string[]): Promise<void> {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }
 
+export interface Load {
+  brokers: string;
+  topic: string;
+  seed: number;
+  count: number;
+  /** Event time of the first click, in ISO 8601. */
+  start: string;
+  /** Clicks to a second of event time. */
+  eventRate: number;
+  /** Clicks to a second of real time; undefined: as fast as it goes. */
+  rate?: number | undefined;
+}
+
+/** The command that writes clicks of every kind into a topic. */
+export function loadOf({ brokers, topic, seed, count, start, eventRate, rate }: Load): string[] {
+  const shares =
+    '--bots 0.1 --double-clicks 0.1 --duplicates 0.05 --late 0.05 --too-late 0.02 --malformed 0.02';
+  const people = '--ads 500 --zipf 0.5 --users 300 --disorder 0.3 --day-night 0';
+  const amount = `--count ${count} --event-rate ${eventRate} --seed ${seed} --start ${start}`;
+  return [
+    ...['loadgen', '--brokers', brokers, '--topic', topic],
+    ...`${amount} ${people} ${shares}`.split(' '),
+    ...(rate === undefined ? [] : ['--rate', `${rate}`]),
+  ];
+}
+
 /** How many records the store has counted; 0 while there is none, or its server is gone. */
 export async function countedIn(url: string): Promise<number> {
   const store = await openStoreReader(url);
