@@ -2,9 +2,17 @@
 // written alike, so a line that equals its own fields put together in that shape needs no closer look.
 import { CLICK_FIELDS, type ClickField, OPTIONAL_FIELDS } from './decode-sql.js';
 
+/**
+ * What `ingest` and others who mark clicks write beside the fields of the count, as text. It goes into `extra`, and
+ * would otherwise make a click one that needs a closer look.
+ */
+export const EXTRA_FIELDS = ['invalid_traffic', 'received_at', 'link_campaign_id'] as const;
+export type ShapeField = ClickField | (typeof EXTRA_FIELDS)[number];
+export const SHAPE_FIELDS: readonly ShapeField[] = [...CLICK_FIELDS, ...EXTRA_FIELDS];
+
 export interface ClickShape {
   /** All fields; the first one is never optional. */
-  readonly order: readonly ClickField[];
+  readonly order: readonly ShapeField[];
   readonly comma: string;
   readonly colon: string;
 }
@@ -15,7 +23,7 @@ const SEPARATORS = [
   { comma: ',', colon: ': ' },
 ] as const;
 
-export const USUAL_SHAPE: ClickShape = { order: CLICK_FIELDS, ...SEPARATORS[0] };
+export const USUAL_SHAPE: ClickShape = { order: SHAPE_FIELDS, ...SEPARATORS[0] };
 
 const SAMPLE_LINES = 16;
 
@@ -37,7 +45,7 @@ export function shapeOf(lines: Iterable<Uint8Array>): ClickShape | undefined {
 
 function shapeOfLine(
   text: string,
-): { names: readonly ClickField[]; separators: (typeof SEPARATORS)[number] } | undefined {
+): { names: readonly ShapeField[]; separators: (typeof SEPARATORS)[number] } | undefined {
   let click: unknown;
   try {
     click = JSON.parse(text);
@@ -58,13 +66,17 @@ function shapeOfLine(
 }
 
 /** Puts the fields that the line lacks behind those that they usually follow. */
-function completed(names: readonly ClickField[]): ClickField[] {
+function completed(names: readonly ShapeField[]): ShapeField[] {
   const order = [...names];
-  for (const [place, name] of CLICK_FIELDS.entries()) {
-    if (!order.includes(name)) order.splice(order.indexOf(CLICK_FIELDS[place - 1]!) + 1 || 1, 0, name);
+  for (const [place, name] of SHAPE_FIELDS.entries()) {
+    if (!order.includes(name)) order.splice(order.indexOf(SHAPE_FIELDS[place - 1]!) + 1 || 1, 0, name);
   }
   return order;
 }
 
-const isField = (name: string): name is ClickField => (CLICK_FIELDS as readonly string[]).includes(name);
-const isOptional = (name: string): boolean => OPTIONAL_FIELDS.includes(name);
+const isField = (name: string): name is ShapeField => (SHAPE_FIELDS as readonly string[]).includes(name);
+
+/** Whether a click may lack the field. */
+export function isOptional(name: string): boolean {
+  return OPTIONAL_FIELDS.includes(name) || (EXTRA_FIELDS as readonly string[]).includes(name);
+}

@@ -32,9 +32,9 @@ export const TEXT_FIELDS = CLICK_FIELDS.filter((name) => name !== 'event_time');
 export const OPTIONAL_FIELDS: readonly string[] = ['user_agent', 'referrer', 'impression_id'];
 
 const quoted = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(', ');
-/** The struct of all fields for from_json. */
-export const structOf = (type: string): string =>
-  `'{${CLICK_FIELDS.map((name) => `"${name}":"${type}"`).join(',')}}'`;
+/** The struct of these fields for from_json. */
+export const structOf = (type: string, fields: readonly string[] = CLICK_FIELDS): string =>
+  `'{${fields.map((name) => `"${name}":"${type}"`).join(',')}}'`;
 const FIELDS_AWAY = `'{${CLICK_FIELDS.map((name) => `"${name}":null`).join(',')}}'`;
 
 // RE2 patterns.

@@ -75,6 +75,23 @@ test('a sound record has every field in its column and lies in the hour of its e
   ]);
 });
 
+test('fields beside those of the count are kept as one object, whichever way a record is read', async () => {
+  const beside = [
+    { invalid_traffic: 'data centre' },
+    { received_at: '2026-02-22T10:00:00.000Z', link_campaign_id: 'c/é' },
+    { link_campaign_id: 'first', received_at: 'then', invalid_traffic: '' },
+    { invalid_traffic: 'robot', seen: true },
+    { invalid_traffic: 'a "robot"' },
+  ];
+  const records = beside.map((fields, offset) => ({
+    ...{ partition: 0, offset, value: clickValue(fields), key: Buffer.from('ad-1') },
+  }));
+  await write(lakeDir, records);
+  expect(await rowsByGlob(lakeDir, '"offset", malformed, extra')).toEqual(
+    beside.map((fields, offset) => ({ offset, malformed: null, extra: JSON.stringify(fields) })),
+  );
+});
+
 test('a malformed record keeps its bytes and lies in the hour of its append time, or in 1970', async () => {
   const garbage = Buffer.from([0xff, 0x00, 0x0a, 0x7b]);
   const tooLong = Buffer.alloc(1_500_000, 0x20);
