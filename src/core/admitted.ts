@@ -1,5 +1,4 @@
 // Which backfill made a too-late click count. Its dead letter stays, as the record of what the stream decided.
-
 import type { Revision } from './ports/books.js';
 import type { DeadLetter } from './ports/commit.js';
 

@@ -281,6 +281,11 @@ test('every file says first why it exists', () => {
     /^(#!.*\n)?(\/\/ |\/\*)/.test(text) ? [] : [path],
   );
   expect(silent).toEqual([]);
+  // Sorting imports moves them off.
+  const apart = violations([...src, ...tests], ({ path, text }) =>
+    /^(#!.*\n)?(\/\/.*\n)+\n+import/.test(text) ? [path] : [],
+  );
+  expect(apart, 'a blank line between a header and its imports').toEqual([]);
 });
 
 test('every exported function says what it gives', () => {

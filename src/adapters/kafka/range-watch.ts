@@ -1,5 +1,4 @@
 // Asks where a topic's partitions begin and end, once at a time, and waits out a cluster that is not to be had.
-
 import type { RepeatedWarning } from '../../repeated-warning.js';
 import type { KafkaConnection } from './connection.js';
 import { nameOf } from './connection.js';
