@@ -27,6 +27,8 @@ let postgres: OwnService<'postgres'>;
 let redis: OwnService<'redis'>;
 let port: number;
 let server: ChildProcess | undefined;
+/** What the servers said, one after the other. */
+let said = '';
 
 beforeAll(async () => {
   [kafka, postgres, redis] = await Promise.all([
@@ -57,7 +59,9 @@ async function startServer(): Promise<void> {
   const patience = ['--kafka-request-timeout', '2s', '--kafka-connect-timeout', '1s', '--ads-ttl', '1s'];
   const args = ['ingest', '--port', `${port}`, '--data-dir', dataDir, ...cluster(), ...ads(), ...patience];
   server = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  server.stderr!.setEncoding('utf8').on('data', (text: string) => process.stderr.write(text));
+  server.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
   const untilMs = performance.now() + PATIENCE_MS;
   while ((await statusOf('/healthz')) !== 200) {
     if (server.exitCode !== null) expect.fail(`the server ended with ${server.exitCode}`);
@@ -154,9 +158,13 @@ test('every acknowledged click is in the lake once, whoever was killed', async (
   await importAds();
   await startServer();
   const load = new HttpLoad(`http://127.0.0.1:${port}`);
-  await faults(load);
-  await load.stop();
-  process.stderr.write(`answers by status: ${JSON.stringify([...load.answers])}\n`);
+  try {
+    await faults(load);
+    await load.stop();
+  } catch (error) {
+    const answers = JSON.stringify([...load.answers]);
+    throw new Error(`answers by status: ${answers}; the servers said:\n${said}`, { cause: error });
+  }
 
   // In good order: what waits is sent before it ends.
   await endServer();
