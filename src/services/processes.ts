@@ -1,11 +1,16 @@
 // The processes of this machine: who lives, whose child is whose, and which ports are free.
 import { once } from 'node:events';
+import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { $ } from 'zx';
 
 /** Below the ports that systems give to outgoing connections: one of those must not sit on ours while we are down. */
 const PORT_MIN = 20_000;
 const PORT_MAX = 32_000;
+/** Longer than a server that is killed is usually down, or a test goes on. */
+const RESERVED_MS = 600_000;
 
 interface Process {
   readonly pid: number;
@@ -62,10 +67,30 @@ export async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** A port of 127.0.0.1 where nobody listens now. */
+/**
+ * A port of 127.0.0.1 where nobody listens now. It is not given to anybody else for a while: between this and the moment
+ * at which a server has it another one that starts at the same time could take it, and so could others while it is down.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
-    if (await isFree(port)) return port;
+    if ((await isFree(port)) && (await reserve(port))) return port;
   }
+}
+
+/** Reserves a port for whoever asks; false: somebody else has done so lately. */
+async function reserve(port: number): Promise<boolean> {
+  const folder = join(tmpdir(), `click-agg-ports-${userInfo().username}`);
+  const path = join(folder, String(port));
+  await mkdir(folder, { recursive: true });
+  try {
+    await writeFile(path, '', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const nowMs = Date.now();
+  if (nowMs - (await stat(path)).mtimeMs < RESERVED_MS) return false;
+  await utimes(path, nowMs / 1000, nowMs / 1000);
+  return true;
 }
