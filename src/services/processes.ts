@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
 
@@ -80,7 +80,8 @@ export async function freePort(): Promise<number> {
 
 /** Reserves a port for whoever asks; false: somebody else has done so lately. */
 async function reserve(port: number): Promise<boolean> {
-  const folder = join(tmpdir(), `click-agg-ports-${userInfo().username}`);
+  // Each user's own: what another one has made there can't be written.
+  const folder = join(tmpdir(), `click-agg-ports-${process.getuid?.() ?? ''}`);
   const path = join(folder, String(port));
   await mkdir(folder, { recursive: true });
   try {
