@@ -10,6 +10,7 @@ import {
   DuckDBDataChunk,
   INTEGER,
   LIST,
+  STRUCT,
 } from '../adapters/duckdb/node-api.js';
 import { type ClickShape, shapeOf, USUAL_SHAPE } from './click-shape.js';
 import { decodeSql } from './decode-sql.js';
@@ -25,8 +26,8 @@ const NUMBERS = `partition, "offset"::BIGINT AS "offset",
 const LINES = `SELECT ${NUMBERS}, value, encode(key_text) AS key_bytes FROM (
     SELECT partition, unnest("offset") AS "offset", unnest(append_time) AS append_time,
       unnest(kind) AS kind, unnest(value_bytes) AS value_bytes,
-      unnest(string_split(decode("values"), chr(10))) AS value,
-      unnest(string_split(decode("keys"), chr(10))) AS key_text
+      unnest(string_split(decode(t."values"), chr(10))) AS value,
+      unnest(string_split(decode(t."keys"), chr(10))) AS key_text
     FROM texts)
   WHERE CASE WHEN kind = ${KIND.apart} THEN false WHEN strlen(value) = value_bytes THEN true
     ELSE error('values and their numbers are out of step') END`;
@@ -44,11 +45,19 @@ const doubtfulLines = (table: string): string =>
     "value" AS raw, coalesce("key", ''::BLOB) AS key_bytes FROM ${table} WHERE doubtful`;
 
 /** Made anew for each chunk: rows deleted from a table in memory would stay there. */
-const TEXTS_TABLE = `CREATE OR REPLACE TEMP TABLE texts("values" BLOB, "keys" BLOB, partition INTEGER,
+const TEXTS_TABLE = `CREATE OR REPLACE TEMP TABLE texts(t STRUCT("values" BLOB, "keys" BLOB), partition INTEGER,
   "offset" DOUBLE[], append_time DOUBLE[], kind INTEGER[], value_bytes INTEGER[])`;
 const ODD_TABLE = `CREATE OR REPLACE TEMP TABLE odd(partition INTEGER, "offset" DOUBLE, append_time DOUBLE,
   kind INTEGER, value_bytes INTEGER, "value" BLOB, "key" BLOB)`;
-const TEXTS_TYPES = [BLOB, BLOB, INTEGER, LIST(DOUBLE), LIST(DOUBLE), LIST(INTEGER), LIST(INTEGER)];
+/** The texts in one struct, as in gathered.ts: their bytes are not hashed then. */
+const TEXTS_TYPES = [
+  STRUCT({ values: BLOB, keys: BLOB }),
+  INTEGER,
+  LIST(DOUBLE),
+  LIST(DOUBLE),
+  LIST(INTEGER),
+  LIST(INTEGER),
+];
 
 /** Records joined into one text: the rows of one of DuckDB's vectors, which it works on at a time. */
 const TEXT_RECORDS = 2048;
@@ -118,9 +127,11 @@ async function appendTexts(connection: DuckDBConnection, chunk: Chunk): Promise<
 
 function textsOf(stretches: readonly Stretch[]): DuckDBDataChunk {
   const texts = DuckDBDataChunk.create(TEXTS_TYPES, stretches.length);
-  const [values, keys, partition, offset, appendTime, kind, valueBytes] = TEXTS_TYPES.map((_, column) =>
+  const [both, partition, offset, appendTime, kind, valueBytes] = TEXTS_TYPES.map((_, column) =>
     bindings.data_chunk_get_vector(texts.chunk, column),
-  ) as [Vector, Vector, Vector, Vector, Vector, Vector, Vector];
+  ) as [Vector, Vector, Vector, Vector, Vector, Vector];
+  const values = bindings.struct_vector_get_child(both, 0);
+  const keys = bindings.struct_vector_get_child(both, 1);
   for (const [row, { lane, from, to }] of stretches.entries()) {
     bindings.vector_assign_string_element_len(values, row, lane.values.slice(from, to));
     bindings.vector_assign_string_element_len(keys, row, lane.keys.slice(from, to));

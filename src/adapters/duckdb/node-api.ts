@@ -9,5 +9,5 @@ export type { DuckDBConnection, DuckDBType, DuckDBValue } from '@duckdb/node-api
 export type DuckDBBlobValue = NodeApi.DuckDBBlobValue;
 export type DuckDBDataChunk = NodeApi.DuckDBDataChunk;
 export type DuckDBInstance = NodeApi.DuckDBInstance;
-export const { BIGINT, BLOB, BOOLEAN, DOUBLE, INTEGER, LIST, UINTEGER, USMALLINT, VARCHAR } = api;
+export const { BIGINT, BLOB, BOOLEAN, DOUBLE, INTEGER, LIST, STRUCT, UINTEGER, USMALLINT, VARCHAR } = api;
 export const { DuckDBBlobValue, DuckDBDataChunk, DuckDBInstance } = api;
