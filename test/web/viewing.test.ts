@@ -205,21 +205,20 @@ test('everything can be reached and done by keyboard', async () => {
   await keyboard.press('t');
   await until('the address follows', () => /last=6h&split=campaign&show=table/.test(page.url()));
   await keyboard.press('t');
-  // The chart reads out one step after the other.
+  // The chart reads out one step after the other, once it is drawn of the answer to the last question.
+  await expect.poll(() => page.locator('.clicks [aria-busy="true"]').count()).toBe(0);
+  await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
   const chart = page.getByRole('slider');
   await chart.focus();
   const spoken = async (): Promise<string> => (await chart.getAttribute('aria-valuetext')) ?? '';
   const oneStep = /^\d\d:\d\d: [\d,]+ clicks/;
-  // Where the answer to the last question is still on its way, it begins anew when that comes.
-  await until('it reads a minute', async () => {
-    await keyboard.press('ArrowLeft');
-    return oneStep.test(await spoken());
-  });
-  const first = await spoken();
   await keyboard.press('ArrowLeft');
-  await until('it reads another one', async () => {
+  await until('it reads the newest minute', async () => oneStep.test(await spoken()));
+  const newest = await spoken();
+  await keyboard.press('ArrowLeft');
+  await until('it reads the one before', async () => {
     const now = await spoken();
-    return oneStep.test(now) && now.slice(0, 5) !== first.slice(0, 5);
+    return oneStep.test(now) && now.slice(0, 5) !== newest.slice(0, 5);
   });
   // Help, and back.
   await keyboard.press('?');
