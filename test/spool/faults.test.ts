@@ -1,14 +1,13 @@
 // The ingest server under load with a real Kafka, PostgreSQL and Redis, each killed and started again, and the server
 // itself killed: every click that was acknowledged is in the topic once, in the lake once, and the recomputation agrees.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../src/services/processes.js';
-import { BIN, clickAgg, temporaryDirectory } from '../cli/click-agg.js';
+import { clickAgg, temporaryDirectory } from '../cli/click-agg.js';
+import { type Process, startClickAgg, until } from '../cli/topic-runs.js';
 import { inTime } from '../in-time.js';
 import { type OwnService, ownService, SERVICE_START_MS } from '../services.js';
 import { ADS, HttpLoad } from './http-load.js';
@@ -26,9 +25,8 @@ let kafka: OwnService<'kafka'>;
 let postgres: OwnService<'postgres'>;
 let redis: OwnService<'redis'>;
 let port: number;
-let server: ChildProcess | undefined;
-/** What the servers said, one after the other. */
-let said = '';
+/** One after the other; the last one may live. */
+const servers: Process[] = [];
 
 beforeAll(async () => {
   [kafka, postgres, redis] = await Promise.all([
@@ -39,7 +37,7 @@ beforeAll(async () => {
   port = await freePort();
 }, SERVICE_START_MS);
 afterAll(async () => {
-  server?.kill('SIGKILL');
+  await servers.at(-1)?.kill();
   await Promise.all([kafka?.remove(), postgres?.remove(), redis?.remove()]);
   directory.remove();
 });
@@ -58,23 +56,17 @@ async function succeed(...args: string[]): Promise<string> {
 async function startServer(): Promise<void> {
   const patience = ['--kafka-request-timeout', '2s', '--kafka-connect-timeout', '1s', '--ads-ttl', '1s'];
   const args = ['ingest', '--port', `${port}`, '--data-dir', dataDir, ...cluster(), ...ads(), ...patience];
-  server = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-  server.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  const untilMs = performance.now() + PATIENCE_MS;
-  while ((await statusOf('/healthz')) !== 200) {
-    if (server.exitCode !== null) expect.fail(`the server ended with ${server.exitCode}`);
-    if (performance.now() > untilMs) expect.fail('the server takes no clicks');
-    await sleep(50);
-  }
+  const server = startClickAgg('ingest', args);
+  servers.push(server);
+  await server.says('taking clicks on');
+  await until('the server is well', async () => (await statusOf('/healthz')) === 200);
 }
 
 /** Asks the server to end; resolves when it has. */
 async function endServer(): Promise<void> {
-  const ended = once(server!, 'exit');
-  server!.kill('SIGINT');
-  await inTime(PATIENCE_MS, 'the end of the server', ended);
+  const server = servers.at(-1)!;
+  server.signal('SIGINT');
+  await inTime(PATIENCE_MS, 'the end of the server', server.ended);
 }
 
 async function statusOf(path: string): Promise<number> {
@@ -87,10 +79,9 @@ async function statusOf(path: string): Promise<number> {
 }
 
 async function killServer(): Promise<void> {
-  if (server!.exitCode !== null) expect.fail(`the server had ended with ${server!.exitCode}`);
-  const ended = once(server!, 'exit');
-  server!.kill('SIGKILL');
-  await ended;
+  const server = servers.at(-1)!;
+  await server.kill();
+  expect(await server.ended, 'the code with which it had ended before').toBeNull();
 }
 
 async function importAds(): Promise<void> {
@@ -163,6 +154,7 @@ test('every acknowledged click is in the lake once, whoever was killed', async (
     await load.stop();
   } catch (error) {
     const answers = JSON.stringify([...load.answers]);
+    const said = servers.map((server) => server.said()).join('');
     throw new Error(`answers by status: ${answers}; the servers said:\n${said}`, { cause: error });
   }
 

@@ -2,13 +2,14 @@
 // called and whether it was acknowledged.
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../cli/topic-runs.js';
 import { inTime } from '../in-time.js';
 
 export const ADS = 60;
 const CLIENTS = 12;
 const PAUSE_MS = 4;
 const BATCH = 3;
-/** Without an acknowledgement for so long, the server is broken. */
+/** Who does not answer for so long is broken. */
 const PATIENCE_MS = 60_000;
 
 export class HttpLoad {
@@ -25,17 +26,10 @@ export class HttpLoad {
     this.#clients = Array.from({ length: CLIENTS }, () => this.#click());
   }
 
-  /** Waits for so many acknowledgements more than there are now; throws when none comes any more. */
+  /** Waits for so many acknowledgements more than there are now; throws when they don't come. */
   async more(count: number): Promise<void> {
     const wanted = this.acknowledged.size + count;
-    let had = -1;
-    let sinceMs = performance.now();
-    while (this.acknowledged.size < wanted) {
-      if (this.acknowledged.size !== had) sinceMs = performance.now();
-      had = this.acknowledged.size;
-      if (performance.now() - sinceMs > PATIENCE_MS) throw new Error('no click was acknowledged any more');
-      await sleep(10);
-    }
+    await until(`${count} more clicks are acknowledged`, () => this.acknowledged.size >= wanted);
   }
 
   /** Waits for the answers to what was asked; throws when some never come. */
