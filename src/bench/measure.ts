@@ -21,11 +21,14 @@ export interface Measure {
 export async function measure(folder: string, args: readonly string[]): Promise<Measure> {
   const usageFile = join(folder, 'usage.json');
   const startedMs = performance.now();
-  const { exitCode, stdout, stderr } = await $({
+  const running = $({
     quiet: true,
     nothrow: true,
     env: { ...process.env, BENCH_USAGE_FILE: usageFile },
   })`${process.execPath} --import ${HOOK} ${args}`;
+  // How far it is, where that takes long.
+  running.stderr.pipe(process.stderr);
+  const { exitCode, stdout, stderr } = await running;
   const seconds = (performance.now() - startedMs) / 1000;
   if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}: ${stderr}`);
   const usage = JSON.parse(readFileSync(usageFile, 'utf8')) as Pick<Measure, 'cpuS' | 'rssBytes'>;

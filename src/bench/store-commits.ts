@@ -204,7 +204,7 @@ for (const one of cells(totals)) {
   if (batch.length < CELLS && fresh.count + batch.length < totals) continue;
   fresh.ms += await write(batch, false);
   fresh.count += batch.length;
-  process.stderr.write(`${url.split(':', 1)}: ${fresh.count} of ${totals} totals\n`);
+  process.stderr.write(`${fresh.count} of ${totals} totals\n`);
   last.push(batch);
   if (last.length > REWRITES) last.shift();
   batch = [];
