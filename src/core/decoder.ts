@@ -120,25 +120,20 @@ function makeRoom(raw: RawBatch, reuse: ArrayBuffer | undefined): DecodedBatch {
 function decodeRecord(batch: DecodedBatch, i: number, scanner: RecordScanner, n: number): void {
   batch.adLength[i] = 0;
   batch.eventTimeMs[i] = Number.NaN;
-  const at = n * FIELD_COUNT;
   if (batch.valueBytes[i]! > RECORD_BYTES_MAX) {
     batch.reason[i] = REASON.too_long;
-  } else if (scanner.taken[n] === 1 || readSlowly(batch, i, scanner, at)) {
+  } else if (scanner.taken[n] === 1 || readSlowly(batch, i, scanner, n)) {
     batch.reason[i] = decodeFields(batch, i, scanner, n);
   } else {
     batch.reason[i] = REASON.not_json;
   }
 }
 
-/** Reads record `i` the slow way; its fields' places are from `at` on, unescaped text is put behind the values. False: `not_json`. */
-function readSlowly(
-  batch: DecodedBatch,
-  i: number,
-  { start, end, kind }: RecordScanner,
-  at: number,
-): boolean {
+/** Reads record `i`, the `n`th of the scanner, the slow way; unescaped text is put behind the values. False: `not_json`. */
+function readSlowly(batch: DecodedBatch, i: number, { start, end, kind }: RecordScanner, n: number): boolean {
   const fields = readFields(batch.bytes.subarray(batch.valueStart[i]!, batch.valueEnd[i]!));
   if (!fields) return false;
+  const at = n * FIELD_COUNT;
   kind.fill(KIND.absent, at, at + FIELD_COUNT);
   for (const [name, value] of fields) {
     const place = at + FIELD[name];

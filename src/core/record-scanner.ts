@@ -1,5 +1,6 @@
 // Finds the known fields of records, many records at a time: wasm/scan-records.ts does it, in memory of its own that is
 // filled and read here. What it does not take is for the slow way in record-fields.ts, which fills in the same places.
+import type { RawBatch } from './batches.js';
 import { KNOWN_FIELDS } from './record-fields.js';
 import { SCAN_RECORDS_WASM } from './scan-records.wasm.js';
 
@@ -40,12 +41,7 @@ interface Constant {
 }
 
 /** Records as they lie in a batch. */
-export interface Records {
-  readonly count: number;
-  readonly bytes: Uint8Array;
-  readonly valueStart: Int32Array;
-  readonly valueEnd: Int32Array;
-}
+type Records = Pick<RawBatch, 'count' | 'bytes' | 'valueStart' | 'valueEnd'>;
 
 export class RecordScanner {
   /**

@@ -6,7 +6,7 @@ import { CLICK_FIELDS, type ClickField, OPTIONAL_FIELDS } from './decode-sql.js'
  * What `ingest` and others who mark clicks write beside the fields of the count, as text. It goes into `extra`, and
  * would otherwise make a click one that needs a closer look.
  */
-export const EXTRA_FIELDS = ['invalid_traffic', 'received_at', 'link_campaign_id'] as const;
+const EXTRA_FIELDS = ['invalid_traffic', 'received_at', 'link_campaign_id'] as const;
 export type ShapeField = ClickField | (typeof EXTRA_FIELDS)[number];
 export const SHAPE_FIELDS: readonly ShapeField[] = [...CLICK_FIELDS, ...EXTRA_FIELDS];
 
@@ -76,7 +76,12 @@ function completed(names: readonly ShapeField[]): ShapeField[] {
 
 const isField = (name: string): name is ShapeField => (SHAPE_FIELDS as readonly string[]).includes(name);
 
+/** Whether the field is none of the count's. */
+export function isExtra(name: string): boolean {
+  return (EXTRA_FIELDS as readonly string[]).includes(name);
+}
+
 /** Whether a click may lack the field. */
 export function isOptional(name: string): boolean {
-  return OPTIONAL_FIELDS.includes(name) || (EXTRA_FIELDS as readonly string[]).includes(name);
+  return OPTIONAL_FIELDS.includes(name) || isExtra(name);
 }

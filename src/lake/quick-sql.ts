@@ -3,7 +3,7 @@
 // flat, every name once, every value of the right type. What is left are the rules of the single fields. A
 // line that fails here is only doubtful; decode-sql.ts decides about it.
 import { EVENT_TIME_END_MS, EVENT_TIME_MIN_MS } from '../core/method.js';
-import { type ClickShape, EXTRA_FIELDS, isOptional, SHAPE_FIELDS, type ShapeField } from './click-shape.js';
+import { type ClickShape, isExtra, isOptional, SHAPE_FIELDS, type ShapeField } from './click-shape.js';
 import { isoTimeSql, OPTIONAL_FIELDS, structOf, TEXT_FIELDS, textIsSound } from './decode-sql.js';
 import { KIND } from './intake.js';
 
@@ -16,7 +16,7 @@ export function quickSql(lines: string, shape: ClickShape): string {
   return `SELECT partition, "offset", append_time,
     CASE WHEN doubtful OR (kind = ${KIND.keyed} AND encode(ad_id) <> key_bytes) THEN key_bytes END AS "key",
     click_id, event_time, ad_id, campaign_id, user_id, ip_address, country, device_type,
-    user_agent, referrer, impression_id, CASE WHEN NOT doubtful THEN extra END AS extra, NULL::VARCHAR AS malformed,
+    user_agent, referrer, impression_id, extra, NULL::VARCHAR AS malformed,
     CASE WHEN doubtful THEN encode(value) END AS "value", value_bytes,
     event_time // 3600000 AS hour,
     NOT doubtful AND kind = ${KIND.bare} AND encode(ad_id) <> key_bytes AS recheck, kind, doubtful
@@ -39,7 +39,7 @@ function soundSql(shape: ClickShape): string {
 
 /** The object of the extra fields; null where there are none. */
 function extraSql({ order }: ClickShape): string {
-  const extras = order.filter((name) => (EXTRA_FIELDS as readonly string[]).includes(name));
+  const extras = order.filter(isExtra);
   const parts = extras.map((name) => `'"${name}":"' || t.${name} || '"'`);
   const first = `coalesce(${extras.map((name) => `t.${name}`).join(', ')})`;
   return `CASE WHEN ${first} IS NOT NULL THEN concat('{', concat_ws(',', ${parts.join(', ')}), '}') END`;
