@@ -1,6 +1,7 @@
 // The lake as the older part of its log: the records that retention has deleted there, in the order in which the log
 // would have given them. Portions of offsets are asked for one after the other, so that a week of clicks takes no more
-// memory than an hour, and all partitions go in step by append time, as a log's do.
+// memory than an hour, and all partitions go in step by append time, as a log's do. What the log still has is left to it:
+// the lake keeps what a click says, not the bytes that said it.
 import {
   DuckDBBlobValue,
   type DuckDBConnection,
@@ -33,12 +34,20 @@ export interface ReplayWish {
   signal: AbortSignal;
 }
 
-/**
- * The lake's records from where the wish begins, until no partition lacks anything that the log has lost. Returns where
- * the log has to go on; a partition that is missing there, at its start. UserError: the lake lacks such records, too.
- */
-export async function* replay(lake: LakeReader, wish: ReplayWish): AsyncGenerator<RawBatch, Positions> {
+export interface Replay {
+  /** Where the log has to go on: at its start in each partition of which it has lost something that is wished for. */
+  positions: Positions;
+  /** The records that it has lost. To be read once; lets go of the lake at its end. */
+  batches: AsyncGenerator<RawBatch>;
+}
+
+/** Finds where to begin. UserError: the lake lacks such records, too; then it is let go of. */
+export async function openReplay(lake: LakeReader, wish: ReplayWish): Promise<Replay> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const close = (): void => {
+    instance.closeSync();
+    lake.release();
+  };
   try {
     const connection = await instance.connect();
     const partitions: PartitionReplay[] = [];
@@ -48,19 +57,36 @@ export async function* replay(lake: LakeReader, wish: ReplayWish): AsyncGenerato
         (await firstSince(connection, lake, { partition, start, sinceMs: wish.sinceMs }));
       partitions.push(new PartitionReplay(connection, lake, { partition, from, start }));
     }
-    while (!wish.signal.aborted && partitions.some((partition) => partition.lacks)) {
+    return {
+      positions: new Map(
+        partitions.map(({ partition, position, start }) => [partition, Math.max(position, start)]),
+      ),
+      batches: oldestFirst(partitions, wish.signal, close),
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function* oldestFirst(
+  partitions: readonly PartitionReplay[],
+  signal: AbortSignal,
+  close: () => void,
+): AsyncGenerator<RawBatch> {
+  try {
+    while (!signal.aborted) {
       let oldest: PartitionReplay | undefined;
       for (const partition of partitions) {
         await partition.ready();
         if (partition.rows.length === 0) continue;
         if (!oldest || partition.appendTimeMs < oldest.appendTimeMs) oldest = partition;
       }
-      if (!oldest) break;
+      if (!oldest) return;
       yield oldest.take();
     }
-    return new Map(partitions.map(({ partition, position }) => [partition, position]));
   } finally {
-    instance.closeSync();
+    close();
   }
 }
 
@@ -114,8 +140,8 @@ class PartitionReplay {
   /** Next offset to be given. */
   position: number;
   rows: DuckDBValue[][] = [];
-  private readonly start: number;
-  private readonly end: number;
+  /** Offset of the log's first record: what is to be read lies before. */
+  readonly start: number;
   private readonly files: readonly RecordedLakeFile[];
 
   constructor(
@@ -126,14 +152,8 @@ class PartitionReplay {
     this.partition = partition;
     this.position = from;
     this.start = start;
-    this.end = lake.positions.get(partition) ?? 0;
     this.files = lake.recorded.filter((file) => file.partition === partition);
-    if (from < start) this.requireAll(from);
-  }
-
-  /** Whether records that the log has lost are still to come. */
-  get lacks(): boolean {
-    return this.position < this.start;
+    if (from < start) this.requireAll(from, lake.positions.get(partition) ?? 0);
   }
 
   /** Of the next row; -Infinity where the log has none. */
@@ -142,8 +162,8 @@ class PartitionReplay {
     return time === null ? -Infinity : Number(time);
   }
 
-  private requireAll(from: number): void {
-    const { partition, start, end } = this;
+  private requireAll(from: number, end: number): void {
+    const { partition, start } = this;
     const first = Math.min(...this.files.map(({ firstOffset }) => firstOffset));
     if (first <= from && end >= start) return;
     const missing =
@@ -156,9 +176,9 @@ class PartitionReplay {
 
   /** Fetches rows, if there are more. */
   async ready(): Promise<void> {
-    while (this.rows.length === 0 && this.position < this.end) {
+    while (this.rows.length === 0 && this.position < this.start) {
       const { position } = this;
-      const to = Math.min(position + PORTION_OFFSETS, this.end);
+      const to = Math.min(position + PORTION_OFFSETS, this.start);
       const files = this.files.filter(
         ({ firstOffset, lastOffset }) => firstOffset < to && lastOffset >= position,
       );

@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { lettersOf } from '../../src/torture/proof.js';
+import { takeCensus } from '../../src/torture/topic-census.js';
 import { SERVICE_START_MS, service } from '../services.js';
 import { clickAgg, temporaryDirectory } from './click-agg.js';
 import { asAdmin, loadOf, recordsIn, succeed } from './topic-runs.js';
@@ -83,6 +85,30 @@ test(`a run that stood still for longer than retention goes on from the lake (AR
   expect(code).toBe(0);
   expect(stderr).toContain(`reading what is missing there from the lake ${join(place.dataDir, 'lake')}`);
   await expectAgreement(place, records);
+});
+
+test('what the log still has is read there, so that dead letters carry the bytes that came', async () => {
+  const place = await newPlace(2);
+  const { topic, dataDir, lake, load } = place;
+  const run = place.run.filter((arg) => !['--dead-letter-topic', 'none'].includes(arg));
+  await succeed(load(6000, START));
+  await succeed(run);
+  await succeed(load(12_000, '2026-02-22T10:01:00Z'));
+  await succeed(lake);
+  await deleteRecords(topic, { 0: 0.7 });
+  const { partitions, bytes } = await takeCensus(brokers, topic);
+  const { code, stderr } = await clickAgg([...run, '--archive', join(dataDir, 'lake')]);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain('reading what is missing there from the lake');
+
+  const letters = [...(await lettersOf(brokers, `${topic}.dead-letters`)).bytes].filter(([at]) => {
+    const [partition, offset] = at.split(':').map(Number);
+    return offset! >= partitions.get(partition!)!.firstOffset;
+  });
+  for (const partition of [0, 1]) {
+    expect(letters.filter(([at]) => at.startsWith(`${partition}:`)).length).toBeGreaterThan(30);
+  }
+  expect(letters.filter(([at, digest]) => bytes.get(at) !== digest)).toEqual([]);
 });
 
 test('an old click of a partition that was quiet is judged by what the lake still has', async () => {
