@@ -1,6 +1,7 @@
 // What a run keeps of the records it has just judged, for the dead letters that come of them.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { RawBatch } from '../../src/core/batches.js';
 import type { DecodedBatch } from '../../src/core/decoded-batch.js';
 import { createDecoder } from '../../src/core/decoder.js';
 import { DEFAULT_METHOD } from '../../src/core/method.js';
@@ -19,6 +20,16 @@ function batchOf(partition: number, offsets: readonly number[]): DecodedBatch {
     value: Buffer.from(textOf(partition, offset)),
   }));
   return decoder.decode(rawBatchOf(records));
+}
+
+/** The same record with a key, which lies behind everything else. */
+function withKey(raw: RawBatch, key: Uint8Array | undefined): RawBatch {
+  if (!key) return raw;
+  const keyStart = Int32Array.of(raw.bytes.length);
+  return {
+    ...raw,
+    ...{ bytes: Buffer.concat([raw.bytes, key]), keyStart, keyEnd: keyStart.map((at) => at + key.length) },
+  };
 }
 
 /** Batches of three partitions, with gaps between their offsets. */
@@ -69,12 +80,48 @@ test('what was read lately is found by its place, to the byte; what was let go o
 });
 
 test('originals are kept within their bytes, the newest of them surely', () => {
-  const originals = new KeptOriginals(10_000);
+  const bytesMax = 10_000;
+  const originals = new KeptOriginals(bytesMax);
   for (let offset = 0; offset < 1000; offset++) {
     originals.keep({ batch: batchOf(1, [offset]), index: 0 });
     expect(originals.find(1, offset)).toBeDefined();
   }
   const kept = Array.from({ length: 1000 }, (_, offset) => originals.find(1, offset)).filter((one) => one);
-  expect(kept.length).toBeLessThanOrEqual(10_000 / 200);
+  const bytes = kept.reduce((sum, one) => sum + one!.value.length, 0);
+  expect(kept.length).toBeGreaterThan(10);
+  expect(bytes).toBeLessThan(bytesMax);
   expect(originals.find(0, 999)).toBeUndefined();
+});
+
+test('originals of any length are found as they came, also after others were forgotten', () => {
+  const record = fc.record({
+    key: fc.option(fc.uint8Array({ maxLength: 30 }), { nil: undefined }),
+    value: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 900, maxLength: 3000 })),
+  });
+  assertProperty(
+    'kept originals',
+    100,
+    fc.property(
+      fc.array(record, { maxLength: 60 }),
+      fc.integer({ min: 200, max: 40_000 }),
+      (records, bytesMax) => {
+        const originals = new KeptOriginals(bytesMax);
+        const taken: { key: string | undefined; value: string }[] = [];
+        const found: ReturnType<KeptOriginals['find']>[] = [];
+        const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+        for (const [offset, { key, value }] of records.entries()) {
+          const batch = decoder.decode(withKey(rawBatchOf([{ partition: 2, offset, value }]), key));
+          originals.keep({ batch, index: 0 });
+          taken.push({ key: key && hex(key), value: hex(value) });
+          found.push(originals.find(2, offset));
+        }
+        // What was found stays as it was, whatever came later; what is still there is the same.
+        for (const [offset, expected] of taken.entries()) {
+          for (const one of [found[offset]!, originals.find(2, offset)]) {
+            if (one) expect({ key: one.key && hex(one.key), value: hex(one.value) }).toEqual(expected);
+          }
+        }
+      },
+    ),
+  );
 });

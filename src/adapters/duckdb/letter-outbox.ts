@@ -3,6 +3,7 @@
 import type { LetterEvent, LetterOutbox, LetterStream } from '../../core/ports/letters.js';
 import { letterOf } from '../../core/stored-rows.js';
 import type { StoreFile } from './file.js';
+import type { FreshLetters } from './fresh-letters.js';
 import { bytesOf, READ_COLUMNS } from './letters.js';
 import type { DuckDBConnection } from './node-api.js';
 import { numberOf, rowsOf } from './sql.js';
@@ -13,11 +14,12 @@ const WITHDRAWN_COLUMNS = `partition, "offset", verdict, reason, event_time, NUL
 
 type Transact = <T>(work: (connection: DuckDBConnection) => Promise<T>) => Promise<T>;
 
-/** The outbox of an open file. */
-export function createOutbox(file: StoreFile, transact: Transact): LetterOutbox {
+/** The outbox of an open file, of whose last letters some are at hand. */
+export function createOutbox(file: StoreFile, transact: Transact, fresh: FreshLetters): LetterOutbox {
   return {
     letterStream: () => file.read(readStream),
-    letterEvents: (after, limit) => file.read((connection) => readEvents(connection, after, limit)),
+    letterEvents: async (after, limit) =>
+      fresh.behind(after, limit) ?? (await file.read((connection) => readEvents(connection, after, limit))),
     markPublished: (sequence) =>
       transact(async (connection) => {
         await connection.run(`DELETE FROM meta WHERE name = 'published_letters'`);

@@ -11,6 +11,7 @@ import { type BooksReader, createBooks, createBooksReader } from './books.js';
 import { type CommitNumbers, stageCommit } from './commit.js';
 import { Dictionary } from './dictionary.js';
 import { openFile, type StoreFile } from './file.js';
+import { FreshLetters } from './fresh-letters.js';
 import { createOutbox, nextArrival } from './letter-outbox.js';
 import type { DuckDBConnection } from './node-api.js';
 import { createReader } from './reader.js';
@@ -65,6 +66,7 @@ function writer(
   next: CommitNumbers,
 ): Store & StoreBooks & LetterOutbox {
   const dictionary = new Dictionary(connection);
+  const fresh = new FreshLetters();
   let turn: Promise<unknown> = Promise.resolve();
   let closed = false;
   let failed = false;
@@ -83,7 +85,7 @@ function writer(
   return {
     ...createReader(file),
     ...createBooks(file, transact, () => dictionary.forget()),
-    ...createOutbox(file, transact),
+    ...createOutbox(file, transact, fresh),
     takeOver: () => transact(takeOver),
     begin: (identity) => transact(() => recordIdentity(connection, identity)),
     commit: (commit) =>
@@ -94,6 +96,7 @@ function writer(
           const statements = await stageCommit(connection, commit, dictionary, numbers);
           await inTransaction(connection, () => connection.run(statements));
           next.commit = numbers.commit + 1;
+          fresh.add(next.arrival + commit.withdrawn.length, commit.deadLetters);
           next.arrival += commit.withdrawn.length + commit.deadLetters.length;
         } finally {
           await clearStages(connection);
