@@ -114,6 +114,33 @@ test('one member reads all partitions; one that joins doesn’t disturb it, and 
   expect(actives).toEqual(['second']);
 });
 
+test('members of one group that want different topics don’t wait for each other', async () => {
+  const topics = [await newTopic(address, 3), await newTopic(address, 1)] as const;
+  const group = `shared-${topics[0]}`;
+  const opening = await Promise.all(topics.map((topic) => open(topic, group)));
+  const readings = opening.map((source) => follow(source));
+  for (const topic of topics) await write(topic, 0, 90);
+  await until('both read', () => readings.every(({ values }) => values.length === 90));
+
+  // One of them leads the group, and is not asked for the partitions of the other's topic.
+  const standby = await open(topics[1], group);
+  let isActive = false;
+  void standby.membership!.active(forever).then(() => (isActive = true));
+  for (const topic of topics) {
+    await asAdmin(address, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] }));
+    await write(topic, 90, 300);
+  }
+  await until('both read what was added', () => readings.every(({ values }) => values.length === 300));
+  for (const { values } of readings) expect(sorted(values)).toEqual(numbers(0, 300));
+  expect(isActive).toBe(false);
+
+  opened.splice(opened.indexOf(opening[1]!), 1);
+  await opening[1]!.close();
+  await until('the other of the same topic takes over', () => isActive);
+  await write(topics[0], 300, 400);
+  await until('the first topic is read on', () => readings[0]!.values.length === 400);
+});
+
 /** How many members its group has, as the broker sees it. */
 async function membersOf(group: string): Promise<number> {
   const { groups } = await asAdmin(address, (admin) => admin.describeGroups([group]));
