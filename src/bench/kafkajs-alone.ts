@@ -1,9 +1,10 @@
 // kafkajs reading a topic to its end and doing nothing with it: what `run` from Kafka is measured beside.
-// `node kafkajs-alone.js BROKERS TOPIC`; prints one JSON document.
+// `node kafkajs-alone.js BROKERS TOPIC batch|message`: handed over as whole batches, or record by record, as most
+// programs read with it. Prints one JSON document.
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 
-const [, , brokers = '', topic = ''] = process.argv;
+const [, , brokers = '', topic = '', by = 'batch'] = process.argv;
 const kafka = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING });
 const admin = kafka.admin();
 await admin.connect();
@@ -29,13 +30,18 @@ await new Promise<void>((done, failed) => {
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) failed(payload.error);
   });
+  const taken = (partition: number, lastOffset: string, count: number): void => {
+    records += count;
+    if (Number(lastOffset) + 1 >= ends.get(partition)!) open.delete(partition);
+    if (open.size === 0) done();
+  };
   void consumer.run({
     autoCommit: false,
-    eachBatch: async ({ batch }) => {
-      records += batch.messages.length;
-      if (Number(batch.lastOffset()) + 1 >= ends.get(batch.partition)!) open.delete(batch.partition);
-      if (open.size === 0) done();
-    },
+    ...(by === 'message'
+      ? { eachMessage: async ({ partition, message }) => taken(partition, message.offset, 1) }
+      : {
+          eachBatch: async ({ batch }) => taken(batch.partition, batch.lastOffset(), batch.messages.length),
+        }),
   });
 });
 const ms = performance.now() - startedMs;
