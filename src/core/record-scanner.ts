@@ -23,6 +23,8 @@ declare const WebAssembly: {
 interface Module {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly FIELDS: Constant;
+  readonly FIRST_UNUSED_FIELD: Constant;
+  readonly MARK_FIELD: Constant;
   readonly NAME_BYTES: Constant;
   readonly RECORDS_MAX: Constant;
   readonly TEXT_BYTES_MAX: Constant;
@@ -102,7 +104,12 @@ export class RecordScanner {
 function instance(): Module {
   const binary = Uint8Array.from(atob(SCAN_RECORDS_WASM), (char) => char.charCodeAt(0));
   const module = new WebAssembly.Instance(new WebAssembly.Module(binary)).exports as Module;
-  if (module.FIELDS.value !== FIELD_COUNT) throw new Error('wasm/scan-records.ts knows other fields');
+  const { FIELDS, FIRST_UNUSED_FIELD, MARK_FIELD } = module;
+  const isSame =
+    FIELDS.value === FIELD_COUNT &&
+    FIRST_UNUSED_FIELD.value === KNOWN_FIELDS.indexOf('user_agent') &&
+    MARK_FIELD.value === KNOWN_FIELDS.indexOf('invalid_traffic');
+  if (!isSame) throw new Error('wasm/scan-records.ts knows other fields');
   const size = module.NAME_BYTES.value;
   const vector = (size - 4) / 2;
   for (const [field, name] of KNOWN_FIELDS.entries()) {

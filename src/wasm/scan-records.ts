@@ -7,10 +7,10 @@
 // Addresses are plain numbers here and nothing checks them: core/record-scanner.ts is the only caller, and puts no more
 // than there is room for.
 
-/** As many as there are KNOWN_FIELDS; `user_agent` is the first whose text is not used, only its length. */
+/** As many as there are KNOWN_FIELDS; of those from the first unused one on the text is not used, but for the mark's. */
 export const FIELDS: i32 = 12;
-const FIRST_UNUSED_FIELD: i32 = 8;
-const MARK_FIELD: i32 = 11;
+export const FIRST_UNUSED_FIELD: i32 = 8;
+export const MARK_FIELD: i32 = 11;
 const UNKNOWN_FIELD: i32 = FIELDS;
 
 export const RECORDS_MAX: i32 = 4096;
