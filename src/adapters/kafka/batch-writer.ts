@@ -186,6 +186,12 @@ export function sizeAtMost({ key, value, headers = {} }: OutgoingRecord): number
   return size;
 }
 
+/** The same of record `i` of the columns. */
+export function columnSizeAtMost(columns: RecordColumns, i: number): number {
+  const { valueStart, valueEnd, keyStart, keyEnd } = columns;
+  return FRAME_BYTES_MAX + valueEnd[i]! - valueStart[i]! + (keyStart ? keyEnd![i]! - keyStart[i]! : 0);
+}
+
 function zigzag(value: number): number {
   return value >= 0 ? 2 * value : -2 * value - 1;
 }

@@ -7,12 +7,7 @@ import { murmur2, partitionOf } from '../../core/murmur2.js';
 import { closingBy, disconnect } from './closing.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { TopicView } from './topic-view.js';
-import {
-  type FencingProducer,
-  fencingProducer,
-  type GroupPosition,
-  type PlacedRecord,
-} from './transactions.js';
+import { type FencingProducer, fencingProducer, type GroupPosition } from './transactions.js';
 
 /**
  * A transaction takes a fraction of a second. Readers wait for the end of one that a process left behind when it died
@@ -60,7 +55,9 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
     return {
       position,
       send: async (batch, offset) => {
-        await producer!.sendTogether(recordsOf(batch, topic, partitions), { ...place, offset });
+        const { count } = batch;
+        const records = { topic, count, columns: batch, partitionOf: partitionsOf(batch, partitions) };
+        await producer!.sendColumns(records, { ...place, offset });
       },
       close,
     };
@@ -80,25 +77,10 @@ async function committed(
   return offset < 0 ? undefined : offset;
 }
 
-function* recordsOf(batch: RawBatch, topic: string, partitions: number): Generator<PlacedRecord> {
-  const { bytes, valueStart, valueEnd, appendTimeMs } = batch;
-  for (let i = 0; i < batch.count; i++) {
-    const value = bytes.subarray(valueStart[i], valueEnd[i]);
-    yield { topic, ...placed(batch, i, partitions), value, timeMs: appendTimeMs[i] };
-  }
-}
-
-/** A record without a key goes to the first partition: nothing says where it belongs. */
-function placed(
-  { bytes, keyStart, keyEnd }: RawBatch,
-  i: number,
-  partitions: number,
-): { key: Uint8Array | null; partition: number } {
-  const start = keyStart?.[i] ?? -1;
-  if (start < 0) return { key: null, partition: 0 };
-  const end = keyEnd![i];
-  return {
-    key: bytes.subarray(start, end),
-    partition: partitionOf(murmur2(bytes, start, end), partitions),
+/** As Kafka's default partitioner has it; a record without a key goes to the first one: nothing says where it belongs. */
+function partitionsOf({ bytes, keyStart, keyEnd }: RawBatch, partitions: number): (i: number) => number {
+  return (i) => {
+    const start = keyStart?.[i] ?? -1;
+    return start < 0 ? 0 : partitionOf(murmur2(bytes, start, keyEnd![i]!), partitions);
   };
 }

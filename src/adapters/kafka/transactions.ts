@@ -1,7 +1,13 @@
 // Transactions of a producer that has its name to itself: whoever begins under the same name fences the one before,
 // and what that one had not committed is undone.
 import type { Transaction } from 'kafkajs';
-import { type OutgoingRecord, sizeAtMost } from './batch-writer.js';
+import {
+  type BatchWriter,
+  columnSizeAtMost,
+  type OutgoingRecord,
+  type RecordColumns,
+  sizeAtMost,
+} from './batch-writer.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { OutgoingBatches } from './produced-batches.js';
 
@@ -14,6 +20,15 @@ const REQUEST_BYTES_MAX = 8 * 1_048_576;
 export interface PlacedRecord extends OutgoingRecord {
   topic: string;
   partition: number;
+}
+
+/** Records of one topic, as columns. */
+export interface PlacedColumns {
+  topic: string;
+  count: number;
+  columns: RecordColumns;
+  /** The partition of record `i`. */
+  partitionOf(i: number): number;
 }
 
 export interface FencingOptions {
@@ -37,6 +52,8 @@ export interface FencingProducer {
    * producer is of no use then. One call at a time.
    */
   sendTogether(records: Iterable<PlacedRecord>, position?: GroupPosition): Promise<number>;
+  /** The same for records as columns, which are not made objects of. */
+  sendColumns(records: PlacedColumns, position: GroupPosition): Promise<number>;
   disconnect(): Promise<void>;
 }
 
@@ -67,42 +84,85 @@ export async function fencingProducer(options: FencingOptions): Promise<FencingP
     throw error;
   }
   const batches = new OutgoingBatches();
+  const together = async (
+    fill: (requests: Requests) => Promise<void>,
+    position: GroupPosition | undefined,
+  ): Promise<number> => {
+    const transaction = await producer.transaction();
+    const requests = new Requests(transaction, batches);
+    await fill(requests);
+    await requests.send();
+    if (position) await move(transaction, position);
+    await transaction.commit();
+    return requests.sentBytes;
+  };
   return {
-    async sendTogether(records, position) {
-      const transaction = await producer.transaction();
-      const bytes = await sendAll(transaction, batches, records);
-      if (position) await move(transaction, position);
-      await transaction.commit();
-      return bytes;
-    },
+    sendTogether: (records, position) => together((requests) => fillOneByOne(requests, records), position),
+    sendColumns: (records, position) => together((requests) => fillByColumns(requests, records), position),
     disconnect: () => producer.disconnect(),
   };
 }
 
-/** In as many requests as it takes. Gives the records' bytes. */
-async function sendAll(
-  transaction: Transaction,
-  batches: OutgoingBatches,
-  records: Iterable<PlacedRecord>,
-): Promise<number> {
-  let sentBytes = 0;
-  let bytes = 0;
-  batches.clear();
+/** As many requests as it takes, one after the other. */
+class Requests {
+  /** Of records, in requests that were sent. */
+  sentBytes = 0;
+  #bytes = 0;
+
+  constructor(
+    private readonly transaction: Transaction,
+    private readonly batches: OutgoingBatches,
+  ) {
+    batches.clear();
+  }
+
+  /** The batch for a partition in this request. */
+  of(topic: string, partition: number): BatchWriter {
+    return this.batches.of(topic, partition);
+  }
+
+  /** Whether the request has to be sent before so many bytes are added to the batch. */
+  isFull(batch: BatchWriter, bytes: number): boolean {
+    return (batch.count > 0 && batch.size + bytes > PARTITION_BYTES_MAX) || this.#bytes > REQUEST_BYTES_MAX;
+  }
+
+  /** So many were added. */
+  added(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  async send(): Promise<void> {
+    await this.batches.send(this.transaction);
+    this.batches.clear();
+    this.sentBytes += this.#bytes;
+    this.#bytes = 0;
+  }
+}
+
+async function fillOneByOne(requests: Requests, records: Iterable<PlacedRecord>): Promise<void> {
   for (const record of records) {
-    const batch = batches.of(record.topic, record.partition);
-    const isFull = batch.count > 0 && batch.size + sizeAtMost(record) > PARTITION_BYTES_MAX;
-    if (isFull || bytes > REQUEST_BYTES_MAX) {
-      await batches.send(transaction);
-      batches.clear();
-      sentBytes += bytes;
-      bytes = 0;
-    }
+    const batch = requests.of(record.topic, record.partition);
+    if (requests.isFull(batch, sizeAtMost(record))) await requests.send();
     const before = batch.size;
     batch.add(record);
-    bytes += batch.size - before;
+    requests.added(batch.size - before);
   }
-  await batches.send(transaction);
-  return sentBytes + bytes;
+}
+
+async function fillByColumns(
+  requests: Requests,
+  { topic, count, columns, partitionOf }: PlacedColumns,
+): Promise<void> {
+  const batches: BatchWriter[] = [];
+  for (let i = 0; i < count; i++) {
+    const partition = partitionOf(i);
+    const batch = batches[partition] ?? requests.of(topic, partition);
+    batches[partition] = batch;
+    if (requests.isFull(batch, columnSizeAtMost(columns, i))) await requests.send();
+    const before = batch.size;
+    batch.addColumn(columns, i);
+    requests.added(batch.size - before);
+  }
 }
 
 function move(transaction: Transaction, { group, topic, partition, offset }: GroupPosition): Promise<void> {
