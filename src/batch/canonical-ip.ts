@@ -39,9 +39,10 @@ CREATE OR REPLACE MACRO ip_in_full(ip) AS replace(ip, '::',
 -- 0:0:0:0:0:0:00ab:1 to ['', '', '', '', '', '', 'ab', '1']
 CREATE OR REPLACE MACRO ip_groups(ip) AS list_transform(string_split(ip, ':'), lambda word: ltrim(word, '0'));
 
--- Joins the zero groups to ::, if they are in one run: in the middle, at the start, at the end.
+-- Joins the zero groups to ::, if they are in one run: all of them, in the middle, at the start, at the end.
 CREATE OR REPLACE MACRO ip_folded(bare, zeros) AS CASE
   WHEN zeros = 0 THEN bare
+  WHEN zeros = 8 THEN '::'
   WHEN contains(bare, repeat(':', zeros + 1)) THEN replace(bare, repeat(':', zeros + 1), '::')
   WHEN starts_with(bare, repeat(':', zeros)) THEN '::' || substr(bare, zeros + 1)
   WHEN ends_with(bare, repeat(':', zeros)) THEN left(bare, length(bare) - zeros) || '::'

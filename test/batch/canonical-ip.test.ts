@@ -4,13 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { IP_MACROS } from '../../src/batch/canonical-ip.js';
 import { openSession, quote } from '../../src/batch/session.js';
 
-/** Eight groups, zero ones often, IPv4-mapped ones now and then. */
+/** Eight groups, zero ones often, IPv4-mapped ones and nothing but zeros now and then. */
 const address = fc.oneof(
   fc.array(fc.oneof(fc.constant(0), fc.constantFrom(1, 0xab, 0xa0b, 0xffff), fc.nat(0xffff)), {
     minLength: 8,
     maxLength: 8,
   }),
   fc.tuple(fc.nat(0xffff), fc.nat(0xffff)).map(([high, low]) => [0, 0, 0, 0, 0, 0xffff, high, low]),
+  fc.constant(new Array<number>(8).fill(0)),
 );
 
 interface Spelling {
