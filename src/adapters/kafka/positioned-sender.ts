@@ -55,9 +55,8 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
     return {
       position,
       send: async (batch, offset) => {
-        const { count } = batch;
-        const records = { topic, count, columns: batch, partitionOf: partitionsOf(batch, partitions) };
-        await producer!.sendColumns(records, { ...place, offset });
+        const placed = { ...batch, partition: partitionsOf(batch, partitions) };
+        await producer!.sendColumns(topic, placed, { ...place, offset });
       },
       close,
     };
@@ -77,10 +76,10 @@ async function committed(
   return offset < 0 ? undefined : offset;
 }
 
-/** As Kafka's default partitioner has it; a record without a key goes to the first one: nothing says where it belongs. */
-function partitionsOf({ bytes, keyStart, keyEnd }: RawBatch, partitions: number): (i: number) => number {
-  return (i) => {
+/** As Kafka's default partitioner has them; a record without a key goes to the first: nothing says where it belongs. */
+function partitionsOf({ count, bytes, keyStart, keyEnd }: RawBatch, partitions: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => {
     const start = keyStart?.[i] ?? -1;
     return start < 0 ? 0 : partitionOf(murmur2(bytes, start, keyEnd![i]!), partitions);
-  };
+  });
 }

@@ -4,20 +4,76 @@
 // (kafkajs's version is fixed in package.json for these two files' sake.)
 import { createRequire } from 'node:module';
 import type { Message, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
-import { BatchWriter } from './batch-writer.js';
+import type { RawBatch } from '../../core/batches.js';
+import {
+  BatchWriter,
+  columnSizeAtMost,
+  type OutgoingRecord,
+  type RecordColumns,
+  sizeAtMost,
+} from './batch-writer.js';
 
 const require = createRequire(import.meta.url);
 /** Versions of the produce request that know batches. They are all laid out alike. */
 const VERSIONS = [3, 4, 5, 6, 7] as const;
+/** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
+const PARTITION_BYTES_MAX = 524_288;
+/** Bytes of one request, about, however many partitions it is for. */
+const REQUEST_BYTES_MAX = 8 * 1_048_576;
 /** What a request has besides its batches: names and lengths, about. */
 const ENVELOPE_BYTES = 1024;
 
 /** Who can send: a producer, or a transaction of one. */
 export type Sending = Pick<Producer, 'sendBatch'>;
 
+/** A record whose topic and partition are chosen. */
+export interface PlacedRecord extends OutgoingRecord {
+  topic: string;
+  partition: number;
+}
+
+/** Records as columns, whose partitions are chosen. */
+export type PlacedColumns = RecordColumns & Pick<RawBatch, 'count' | 'partition'>;
+
 /** Records of one request, written into their batches as they come. */
 export class OutgoingBatches {
   readonly #topics = new Map<string, Map<number, BatchWriter>>();
+  #bytes = 0;
+
+  /** Of the records in it. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds the record; false: it has no room in this request. */
+  add(record: PlacedRecord): boolean {
+    const batch = this.of(record.topic, record.partition);
+    if (!this.#hasRoom(batch, sizeAtMost(record))) return false;
+    const before = batch.size;
+    batch.add(record);
+    this.#bytes += batch.size - before;
+    return true;
+  }
+
+  /** Adds the records of the columns from `from` on. Gives the first one that has no room in this request. */
+  addColumns(topic: string, columns: PlacedColumns, from: number): number {
+    const { count, partition } = columns;
+    for (let i = from; i < count; i++) {
+      const batch = this.of(topic, partition[i]!);
+      if (!this.#hasRoom(batch, columnSizeAtMost(columns, i))) return i;
+      const before = batch.size;
+      batch.addColumn(columns, i);
+      this.#bytes += batch.size - before;
+    }
+    return count;
+  }
+
+  /** A record that is too long by itself has it in an empty request. */
+  #hasRoom(batch: BatchWriter, bytes: number): boolean {
+    return (
+      (batch.count === 0 || batch.size + bytes <= PARTITION_BYTES_MAX) && this.#bytes <= REQUEST_BYTES_MAX
+    );
+  }
 
   /** The batch for a partition. */
   of(topic: string, partition: number): BatchWriter {
@@ -51,6 +107,7 @@ export class OutgoingBatches {
   }
 
   clear(): void {
+    this.#bytes = 0;
     for (const batches of this.#topics.values()) for (const batch of batches.values()) batch.clear();
   }
 }

@@ -11,9 +11,6 @@ import { TopicView } from './topic-view.js';
 import { openTopics } from './topics.js';
 import { kafkaError, lastingError, rootCause, troubleOf } from './world-errors.js';
 
-/** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
-const PARTITION_BYTES_MAX = 524_288;
-
 /** Records to be written. Their append time becomes the record's timestamp, which a LogAppendTime topic replaces. */
 export type TopicBatch = Omit<RawBatch, 'offset' | 'cutValueBytes'>;
 
@@ -52,7 +49,7 @@ export async function topicWriter({ connection, topic, warn }: TopicWriterOption
       try {
         for (let from = 0; from < batch.count; ) {
           request.clear();
-          from = fill(request, topic, batch, from);
+          from = request.addColumns(topic, batch, from);
           await request.send(producer);
           trouble.over();
         }
@@ -112,17 +109,6 @@ async function connectedProducer(
     throw kafkaError(error, connection, topic);
   }
   return producer;
-}
-
-/** Fills the request from record `from` on. Gives the first record that has no room in it. */
-function fill(request: OutgoingBatches, topic: string, batch: TopicBatch, from: number): number {
-  const { count, partition, valueStart, valueEnd } = batch;
-  for (let i = from; i < count; i++) {
-    const one = request.of(topic, partition[i]);
-    if (one.count > 0 && one.size + valueEnd[i] - valueStart[i] > PARTITION_BYTES_MAX) return i;
-    one.addColumn(batch, i);
-  }
-  return count;
 }
 
 function refused(error: unknown, connection: KafkaConnection, topic: string): unknown {

@@ -1,35 +1,8 @@
 // Transactions of a producer that has its name to itself: whoever begins under the same name fences the one before,
 // and what that one had not committed is undone.
 import type { Transaction } from 'kafkajs';
-import {
-  type BatchWriter,
-  columnSizeAtMost,
-  type OutgoingRecord,
-  type RecordColumns,
-  sizeAtMost,
-} from './batch-writer.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
-import { OutgoingBatches } from './produced-batches.js';
-
-/** Bytes for one partition in one request, well below the brokers' usual max.message.bytes of 1 MiB. */
-const PARTITION_BYTES_MAX = 524_288;
-/** Bytes of one request, about, however many partitions it is for. */
-const REQUEST_BYTES_MAX = 8 * 1_048_576;
-
-/** A record whose topic and partition are chosen. */
-export interface PlacedRecord extends OutgoingRecord {
-  topic: string;
-  partition: number;
-}
-
-/** Records of one topic, as columns. */
-export interface PlacedColumns {
-  topic: string;
-  count: number;
-  columns: RecordColumns;
-  /** The partition of record `i`. */
-  partitionOf(i: number): number;
-}
+import { OutgoingBatches, type PlacedColumns, type PlacedRecord } from './produced-batches.js';
 
 export interface FencingOptions {
   connection: KafkaConnection;
@@ -51,9 +24,9 @@ export interface FencingProducer {
    * Sends all records and moves the position, or does nothing. Gives the records' bytes. Throws what kafkajs throws: the
    * producer is of no use then. One call at a time.
    */
-  sendTogether(records: Iterable<PlacedRecord>, position?: GroupPosition): Promise<number>;
+  sendTogether(records: readonly PlacedRecord[], position?: GroupPosition): Promise<number>;
   /** The same for records as columns, which are not made objects of. */
-  sendColumns(records: PlacedColumns, position: GroupPosition): Promise<number>;
+  sendColumns(topic: string, columns: PlacedColumns, position: GroupPosition): Promise<number>;
   disconnect(): Promise<void>;
 }
 
@@ -83,86 +56,40 @@ export async function fencingProducer(options: FencingOptions): Promise<FencingP
     await producer.disconnect().catch(() => undefined);
     throw error;
   }
-  const batches = new OutgoingBatches();
-  const together = async (
-    fill: (requests: Requests) => Promise<void>,
-    position: GroupPosition | undefined,
-  ): Promise<number> => {
+  const request = new OutgoingBatches();
+  /** `fill` adds what has room; false: there is more. */
+  const together = async (fill: () => boolean, position: GroupPosition | undefined): Promise<number> => {
     const transaction = await producer.transaction();
-    const requests = new Requests(transaction, batches);
-    await fill(requests);
-    await requests.send();
+    let bytes = 0;
+    for (let isAll = false; !isAll; ) {
+      request.clear();
+      isAll = fill();
+      await request.send(transaction);
+      bytes += request.bytes;
+    }
     if (position) await move(transaction, position);
     await transaction.commit();
-    return requests.sentBytes;
+    return bytes;
   };
   return {
-    sendTogether: (records, position) => together((requests) => fillOneByOne(requests, records), position),
-    sendColumns: (records, position) => together((requests) => fillByColumns(requests, records), position),
+    sendTogether(records, position) {
+      let next = 0;
+      const fill = (): boolean => {
+        while (next < records.length && request.add(records[next]!)) next++;
+        return next === records.length;
+      };
+      return together(fill, position);
+    },
+    sendColumns(topic, columns, position) {
+      let next = 0;
+      const fill = (): boolean => {
+        next = request.addColumns(topic, columns, next);
+        return next === columns.count;
+      };
+      return together(fill, position);
+    },
     disconnect: () => producer.disconnect(),
   };
-}
-
-/** As many requests as it takes, one after the other. */
-class Requests {
-  /** Of records, in requests that were sent. */
-  sentBytes = 0;
-  #bytes = 0;
-
-  constructor(
-    private readonly transaction: Transaction,
-    private readonly batches: OutgoingBatches,
-  ) {
-    batches.clear();
-  }
-
-  /** The batch for a partition in this request. */
-  of(topic: string, partition: number): BatchWriter {
-    return this.batches.of(topic, partition);
-  }
-
-  /** Whether the request has to be sent before so many bytes are added to the batch. */
-  isFull(batch: BatchWriter, bytes: number): boolean {
-    return (batch.count > 0 && batch.size + bytes > PARTITION_BYTES_MAX) || this.#bytes > REQUEST_BYTES_MAX;
-  }
-
-  /** So many were added. */
-  added(bytes: number): void {
-    this.#bytes += bytes;
-  }
-
-  async send(): Promise<void> {
-    await this.batches.send(this.transaction);
-    this.batches.clear();
-    this.sentBytes += this.#bytes;
-    this.#bytes = 0;
-  }
-}
-
-async function fillOneByOne(requests: Requests, records: Iterable<PlacedRecord>): Promise<void> {
-  for (const record of records) {
-    const batch = requests.of(record.topic, record.partition);
-    if (requests.isFull(batch, sizeAtMost(record))) await requests.send();
-    const before = batch.size;
-    batch.add(record);
-    requests.added(batch.size - before);
-  }
-}
-
-async function fillByColumns(
-  requests: Requests,
-  { topic, count, columns, partitionOf }: PlacedColumns,
-): Promise<void> {
-  const batches: BatchWriter[] = [];
-  for (let i = 0; i < count; i++) {
-    const partition = partitionOf(i);
-    const batch = batches[partition] ?? requests.of(topic, partition);
-    batches[partition] = batch;
-    if (requests.isFull(batch, columnSizeAtMost(columns, i))) await requests.send();
-    const before = batch.size;
-    batch.addColumn(columns, i);
-    requests.added(batch.size - before);
-  }
 }
 
 function move(transaction: Transaction, { group, topic, partition, offset }: GroupPosition): Promise<void> {

@@ -2,8 +2,9 @@
 // topic of letters, that they were sent. Two who do it at a time fence each other: who began first sends nothing.
 import { UserError } from '../../../errors.js';
 import { disconnect } from '../closing.js';
+import type { PlacedRecord } from '../produced-batches.js';
 import { TopicView } from '../topic-view.js';
-import { type FencingProducer, fencingProducer, type PlacedRecord } from '../transactions.js';
+import { type FencingProducer, fencingProducer } from '../transactions.js';
 import { kafkaError, rootCause } from '../world-errors.js';
 import { redrivenMessage } from './letter-message.js';
 import { type LetterReader, type LetterTopicPlace, openLetterTopic } from './letter-topic.js';
