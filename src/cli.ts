@@ -1,5 +1,6 @@
 // From argv to an exit code: parses the line, resolves the options, runs the command, and says what went
 // wrong. The only place that sets exit codes, listens to signals and prints errors.
+import './kept-tick.js';
 import { commandEntries } from './commands/index.js';
 import { checkedDataDir } from './engine/data-dir.js';
 import { EXIT, UserError } from './errors.js';
