@@ -75,14 +75,16 @@ export class ClickGroup {
     };
   }
 
-  /** Tells all who wait, and is empty again. */
-  done(error?: unknown): void {
+  /** Is empty again; what is given tells all who wait. */
+  done(error?: unknown): () => void {
     const settle = this.#settle;
     this.#settle = this.#written = undefined;
     this.count = this.used = 0;
     if (this.#bytes.length > BYTES_KEPT) this.#bytes = Buffer.from(new ArrayBuffer(BYTES_FIRST));
-    if (error === undefined) settle?.resolve();
-    else settle?.reject(error);
+    return () => {
+      if (error === undefined) settle?.resolve();
+      else settle?.reject(error);
+    };
   }
 
   #makeRoom(bytes: number): boolean {

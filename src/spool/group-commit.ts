@@ -64,27 +64,38 @@ export class GroupCommit {
   }
 
   async #writeAll(): Promise<void> {
+    // All that arrive in this turn of the event loop are in the group: a sync costs as much CPU as several clicks.
+    await new Promise((resolve) => setImmediate(resolve));
+    let tell = (): void => {};
     while (this.#filling.count > 0) {
-      // All that arrive in this turn of the event loop are in the group: a sync costs as much CPU as several clicks.
-      await new Promise((resolve) => setImmediate(resolve));
       const group = this.#filling;
       this.#filling = this.#spare;
       this.#spare = group;
-      const { count, used } = group;
-      try {
-        await this.#log.append(group.batch());
-        this.#onTaken(count, used);
-        if (this.#sync === 'always') await this.#flush();
-        else this.#syncTimer ??= setTimeout(() => void this.#syncLater(), SYNC_INTERVAL_MS);
-        this.trouble = undefined;
-        this.taken += count;
-        group.done();
-      } catch (error) {
-        this.refused += count;
-        group.done(this.#refusal(error));
-      }
+      const writing = this.#write(group);
+      // Only now are those told who wait for the group before: the disk writes while they are answered.
+      tell();
+      const error = await writing;
+      tell = group.done(error);
     }
+    tell();
     this.#writing = undefined;
+  }
+
+  /** Gives what went wrong. */
+  async #write(group: ClickGroup): Promise<unknown> {
+    const { count, used } = group;
+    try {
+      await this.#log.append(group.batch());
+      this.#onTaken(count, used);
+      if (this.#sync === 'always') await this.#flush();
+      else this.#syncTimer ??= setTimeout(() => void this.#syncLater(), SYNC_INTERVAL_MS);
+      this.trouble = undefined;
+      this.taken += count;
+      return undefined;
+    } catch (error) {
+      this.refused += count;
+      return this.#refusal(error);
+    }
   }
 
   async #flush(): Promise<void> {
