@@ -6,7 +6,7 @@ import type { Backlog } from './backlog.js';
 import { Sender, type SenderNews, type SenderOptions } from './sender.js';
 
 /** A message between threads costs as much as taking several clicks: one tells of what became durable in this time. */
-const TELL_EVERY_MS = 10;
+const TELL_EVERY_MS = 25;
 /** So long after its time a sender that waits for the cluster is ended: what was not committed is sent by the next one. */
 const ENDING_MS = 10_000;
 

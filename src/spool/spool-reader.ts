@@ -8,8 +8,8 @@ import type { RawBatch } from '../core/batches.js';
 import { invariant } from '../errors.js';
 import { SPOOL_PARTITION } from './backlog.js';
 
-/** What one reading takes is one transaction: enough for all that come between two of them at 40,000 clicks/s. */
-const READ_BYTES = FRAME_BYTES_MAX;
+/** A reading is for twice of what the last one found. It takes what is in the file, be that zeros that are not written yet. */
+const READ_BYTES_MIN = 262_144;
 /** A segment that was just begun is seen at one of the next looks. */
 const LOOK_AGAIN_MS = 2;
 
@@ -19,6 +19,7 @@ export type UntilDurable = (offset: number) => Promise<boolean>;
 export class SpoolReader {
   readonly #buffer = new ReadBuffer();
   readonly #records = new FrameRecords();
+  #wanted = READ_BYTES_MIN;
 
   private constructor(
     private readonly reader: PartitionReader,
@@ -37,12 +38,14 @@ export class SpoolReader {
     if (!(await this.untilDurable(this.position + 1))) return undefined;
     do {
       while (!(await this.reader.ready())) await sleep(LOOK_AGAIN_MS);
-      await this.reader.read(this.#buffer, this.#records, READ_BYTES);
+      await this.reader.read(this.#buffer, this.#records, this.#wanted);
     } while (this.#records.count === 0);
     const batch = this.#records.batch(this.#buffer.bytes);
     const { position } = this;
     invariant(batch.offset[0] === position, `click ${batch.offset[0]} where ${position} was wanted`);
     this.position += batch.count;
+    const found = batch.valueEnd[batch.count - 1]!;
+    this.#wanted = Math.min(Math.max(2 * found, READ_BYTES_MIN), FRAME_BYTES_MAX);
     return (await this.untilDurable(this.position)) ? batch : undefined;
   }
 

@@ -7,10 +7,15 @@ import { murmur2, partitionOf } from '../../core/murmur2.js';
 import { closingBy, disconnect } from './closing.js';
 import { type KafkaConnection, kafkaClient } from './connection.js';
 import { TopicView } from './topic-view.js';
-import { type FencingProducer, fencingProducer, type GroupPosition } from './transactions.js';
+import {
+  type FencingProducer,
+  fencingProducer,
+  type GroupPosition,
+  type GrowingTransaction,
+} from './transactions.js';
 
 /**
- * A transaction takes a fraction of a second. Readers wait for the end of one that a process left behind when it died
+ * A transaction takes half a second. Readers wait for the end of one that a process left behind when it died
  * and was not started again, so it shouldn't be long.
  */
 const TRANSACTION_MS = 20_000;
@@ -27,8 +32,10 @@ export interface PositionedSenderOptions {
 export interface PositionedSender {
   /** Behind the last record that is in the topic; undefined: the cluster doesn't know, or not any more. */
   readonly position: number | undefined;
-  /** Puts the records into the topic and moves the position, both or neither. Throws what kafkajs throws: close it then. */
-  send(batch: RawBatch, position: number): Promise<void>;
+  /** Puts records into the topic; readers see them once they are committed. Throws what kafkajs throws: close it then. */
+  send(batch: RawBatch): Promise<void>;
+  /** Makes what was sent since the last commit visible and moves the position, both or neither. Throws like `send`. */
+  commit(position: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,6 +45,7 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
   const view = new TopicView(connection, topic);
   let producer: FencingProducer | undefined;
   let admin: Admin | undefined;
+  let transaction: GrowingTransaction | undefined;
   const close = closingBy(signal, async () => {
     await view.close();
     await disconnect(admin);
@@ -54,9 +62,13 @@ export async function openPositionedSender(options: PositionedSenderOptions): Pr
     await admin.disconnect();
     return {
       position,
-      send: async (batch, offset) => {
-        const placed = { ...batch, partition: partitionsOf(batch, partitions) };
-        await producer!.sendColumns(topic, placed, { ...place, offset });
+      async send(batch) {
+        transaction ??= await producer!.begin();
+        await transaction.send(topic, { ...batch, partition: partitionsOf(batch, partitions) });
+      },
+      async commit(offset) {
+        await transaction?.commit({ ...place, offset });
+        transaction = undefined;
       },
       close,
     };

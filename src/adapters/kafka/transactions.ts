@@ -25,9 +25,17 @@ export interface FencingProducer {
    * producer is of no use then. One call at a time.
    */
   sendTogether(records: readonly PlacedRecord[], position?: GroupPosition): Promise<number>;
-  /** The same for records as columns, which are not made objects of. */
-  sendColumns(topic: string, columns: PlacedColumns, position: GroupPosition): Promise<number>;
+  /** Begins a transaction that is sent bit by bit; one at a time. */
+  begin(): Promise<GrowingTransaction>;
   disconnect(): Promise<void>;
+}
+
+/** Throws what kafkajs throws: its producer is of no use then. */
+export interface GrowingTransaction {
+  /** Sends records, which readers don't see yet, as columns: objects are not made of them. */
+  send(topic: string, columns: PlacedColumns): Promise<void>;
+  /** Moves the position, and all that was sent is there. */
+  commit(position: GroupPosition): Promise<void>;
 }
 
 /** A connected producer; older ones of the same name are fenced, and their last transaction is settled. */
@@ -57,9 +65,8 @@ export async function fencingProducer(options: FencingOptions): Promise<FencingP
     throw error;
   }
   const request = new OutgoingBatches();
-  /** `fill` adds what has room; false: there is more. */
-  const together = async (fill: () => boolean, position: GroupPosition | undefined): Promise<number> => {
-    const transaction = await producer.transaction();
+  /** `fill` adds what has room; false: there is more. Gives the bytes that were sent. */
+  const sendAll = async (transaction: Transaction, fill: () => boolean): Promise<number> => {
     let bytes = 0;
     for (let isAll = false; !isAll; ) {
       request.clear();
@@ -67,26 +74,35 @@ export async function fencingProducer(options: FencingOptions): Promise<FencingP
       await request.send(transaction);
       bytes += request.bytes;
     }
-    if (position) await move(transaction, position);
-    await transaction.commit();
     return bytes;
   };
   return {
-    sendTogether(records, position) {
+    async sendTogether(records, position) {
+      const transaction = await producer.transaction();
       let next = 0;
-      const fill = (): boolean => {
+      const bytes = await sendAll(transaction, () => {
         while (next < records.length && request.add(records[next]!)) next++;
         return next === records.length;
-      };
-      return together(fill, position);
+      });
+      if (position) await move(transaction, position);
+      await transaction.commit();
+      return bytes;
     },
-    sendColumns(topic, columns, position) {
-      let next = 0;
-      const fill = (): boolean => {
-        next = request.addColumns(topic, columns, next);
-        return next === columns.count;
+    async begin() {
+      const transaction = await producer.transaction();
+      return {
+        async send(topic, columns) {
+          let next = 0;
+          await sendAll(transaction, () => {
+            next = request.addColumns(topic, columns, next);
+            return next === columns.count;
+          });
+        },
+        async commit(position) {
+          await move(transaction, position);
+          await transaction.commit();
+        },
       };
-      return together(fill, position);
     },
     disconnect: () => producer.disconnect(),
   };
