@@ -3,6 +3,7 @@
 import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
+import { USER_COOKIE } from '../ingest/user-cookie.js';
 
 /**
  * A connection goes round through so many links, other ones than the next connection. autocannon makes all requests of
@@ -10,6 +11,8 @@ import autocannon from 'autocannon';
  */
 const LINKS_EACH = 16;
 const ADS = 1000;
+/** One browser in so many comes for the first time, and is given a cookie; the others bring theirs. */
+const NEW_EACH = 4;
 /** Into so many parts a second is divided where a rate is asked for. */
 const SHARES = 16;
 const SECOND_MS = 1000;
@@ -43,10 +46,17 @@ export function adsOfLoad(): string {
   ).join('\n');
 }
 
-function linksOf(connection: number): { path: string }[] {
+interface Link {
+  path: string;
+  headers?: { cookie: string };
+}
+
+function linksOf(connection: number): Link[] {
+  const user = `c11c4a99-0000-4000-8000-${connection.toString(16).padStart(12, '0')}`;
   return Array.from({ length: LINKS_EACH }, (_, i) => {
     const link = connection * LINKS_EACH + i;
-    return { path: `/c/ad-${(link * 7919) % ADS}?i=impression-${link}` };
+    const path = `/c/ad-${(link * 7919) % ADS}?i=impression-${link}`;
+    return i % NEW_EACH === 0 ? { path } : { path, headers: { cookie: `${USER_COOKIE}=${user}` } };
   });
 }
 
