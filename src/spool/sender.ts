@@ -161,7 +161,6 @@ export class Sender {
   async #transact(session: PositionedSender, reader: SpoolReader, first: RawBatch): Promise<boolean> {
     const endMs = performance.now() + TRANSACTION_MS;
     let bytes = 0;
-    let records = 0;
     let nextMs: number | undefined;
     let position = this.#state.sent;
     for (let piece: RawBatch | undefined = first; piece; piece = await reader.next()) {
@@ -170,7 +169,6 @@ export class Sender {
       const { count, appendTimeMs } = piece;
       const pieceBytes = spoolBytes(piece);
       position += count;
-      records += count;
       bytes += pieceBytes;
       nextMs = appendTimeMs[count - 1];
       if (bytes >= TRANSACTION_BYTES_MAX || performance.now() >= endMs) break;
@@ -179,6 +177,7 @@ export class Sender {
       if (this.#durable <= position) break;
     }
     await session.commit(position);
+    const records = position - this.#state.sent;
     this.#state = { ...this.#state, sent: position };
     this.#tell({ kind: 'sent', position, records, bytes, nextMs });
     return bytes >= TRANSACTION_BYTES_MAX;

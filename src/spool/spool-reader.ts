@@ -8,8 +8,8 @@ import type { RawBatch } from '../core/batches.js';
 import { invariant } from '../errors.js';
 import { SPOOL_PARTITION } from './backlog.js';
 
-/** A reading is for twice of what the last one found. It takes what is in the file, be that zeros that are not written yet. */
-const READ_BYTES_MIN = 262_144;
+/** What one reading takes at most is one piece of a transaction: more than comes between two of them. */
+const READ_BYTES = FRAME_BYTES_MAX;
 /** A segment that was just begun is seen at one of the next looks. */
 const LOOK_AGAIN_MS = 2;
 
@@ -19,7 +19,6 @@ export type UntilDurable = (offset: number) => Promise<boolean>;
 export class SpoolReader {
   readonly #buffer = new ReadBuffer();
   readonly #records = new FrameRecords();
-  #wanted = READ_BYTES_MIN;
 
   private constructor(
     private readonly reader: PartitionReader,
@@ -38,14 +37,12 @@ export class SpoolReader {
     if (!(await this.untilDurable(this.position + 1))) return undefined;
     do {
       while (!(await this.reader.ready())) await sleep(LOOK_AGAIN_MS);
-      await this.reader.read(this.#buffer, this.#records, this.#wanted);
+      await this.reader.read(this.#buffer, this.#records, READ_BYTES);
     } while (this.#records.count === 0);
     const batch = this.#records.batch(this.#buffer.bytes);
     const { position } = this;
     invariant(batch.offset[0] === position, `click ${batch.offset[0]} where ${position} was wanted`);
     this.position += batch.count;
-    const found = batch.valueEnd[batch.count - 1]!;
-    this.#wanted = Math.min(Math.max(2 * found, READ_BYTES_MIN), FRAME_BYTES_MAX);
     return (await this.untilDurable(this.position)) ? batch : undefined;
   }
 
